@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Filter, OnOff, SandboxArgs};
 
-use crate::telemetry::LogFormat;
+use crate::logging::LogFormat;
 use crate::warehouse::{Engine, SCHEMA};
 
 const AFTER: &str = "\

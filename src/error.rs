@@ -119,7 +119,7 @@ pub enum Kind {
     Verification,
     /// Standard output could not be written to its end.
     OutputCut,
-    /// A command has made all requests that it may make ([`crate::source::budget::Budget::capped`]).
+    /// A command has made all requests that it may make ([`crate::source::rate_limit::Budget::capped`]).
     Spent,
     /// A stop was asked for.
     Stopped,

@@ -46,11 +46,11 @@
 //! source │ mirror │ destinations │ sandbox
 //! dialect
 //! record
-//! set_aside │ telemetry │ progress
+//! set_aside │ logging │ progress
 //! verdict │ waits │ lock │ delete_limit │ secret │ failpoints │ loopback
 //! clock
 //! moment │ policy
-//! error │ streams │ number │ regular │ hex │ quantity
+//! error │ streams │ number │ regular_file │ hex │ quantity
 //! ```
 //!
 //! What [`source`], [`mirror`] and [`destinations`] exchange lies below them, in [`record`] above all. Only [`sync`],
@@ -66,19 +66,19 @@
 //! | an error code's meaning | `[codes]` of the dialect, [`source::classify`] |
 //! | what an error leads to, an exit code, a hint | [`policy`] |
 //! | when a token is renewed | [`source::token`] |
-//! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
+//! | how the limit is kept | [`source::rate_limit`], its shared file in [`source::rate_limit::window`] |
 //! | how long a failure is tried again | [`source::retry`] |
 //! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`] |
-//! | when a walk is complete | [`sync::walk`] argues it, `sync/walk/verdict.rs` decides it |
+//! | when a walk is complete | [`sync::walk`] argues it, `sync/walk/completeness.rs` decides it |
 //! | records that move while a list is read | [`sync::walk::closing`] |
 //! | a page that fails because of one row | [`sync::walk::isolate`], [`set_aside`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`] |
-//! | when everything is read anew | [`mirror::rounds`]; because a setting changed: [`mirror::settings`], [`mirror::anew`] |
+//! | when everything is read anew | [`mirror::rounds`]; because a setting changed: [`mirror::settings`], [`mirror::restart`] |
 //! | which conversations are not asked for, and what that misses | [`sync::incremental`], [`mirror::partitions`], [`mirror::audits`] |
 //! | what is gone | [`sync::deletions::judge`] decides, [`mirror::deletions`] stores; how many may go: [`delete_limit`] |
 //! | which values do not count as a change | [`record::volatile`] |
 //! | how records lie on disk | `sql/mirror/` |
-//! | damage of the mirror | [`mirror::sums`], [`mirror::sound`], [`mirror::damaged`] |
+//! | damage of the mirror | [`mirror::sums`], [`mirror::integrity_check`], [`mirror::damaged`] |
 //! | what a destination is offered, and when | [`delivery`] |
 //! | a file format, a place for files | [`destinations::format`], [`destinations::store`] |
 //! | PostgreSQL, object stores | [`destinations::postgres`], [`destinations::objects`] |
@@ -162,7 +162,7 @@
 //! | `src/config/accounts.rs` | the key that accounts may not share | compiler |
 //! | `src/delivery/deliver.rs` | how it is opened | compiler |
 //! | `src/commands/check/destination.rs`, `src/commands/verify/mod.rs` | for a `Target`, how it is checked and verified | compiler |
-//! | `src/destinations/manifest.rs`, `src/destinations/reading.rs` | for a `FileFormat`, its endings and how `verify` reads it | `files_of_every_kind_have_known_endings_and_are_read_back` |
+//! | `src/destinations/manifest.rs`, `src/destinations/read_files.rs` | for a `FileFormat`, its endings and how `verify` reads it | `files_of_every_kind_have_known_endings_and_are_read_back` |
 //! | `src/destinations/contract_tests.rs` | the test that holds it to the contract | compiler, `every_kind_of_destination_is_held_to_the_contract` |
 //! | `jobs/README.md`, `README.md` | the kind | `every_kind_of_destination_is_documented` |
 //!
@@ -226,6 +226,7 @@ pub mod hex;
 #[cfg(test)]
 mod layers;
 pub mod lock;
+pub mod logging;
 pub mod loopback;
 pub mod mirror;
 pub mod moment;
@@ -235,7 +236,7 @@ pub mod policy;
 pub mod progress;
 pub mod quantity;
 pub mod record;
-pub mod regular;
+pub mod regular_file;
 pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -244,7 +245,6 @@ pub mod set_aside;
 pub mod source;
 pub mod streams;
 pub mod sync;
-pub mod telemetry;
 #[cfg(test)]
 mod type_names;
 pub mod verdict;

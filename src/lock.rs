@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use crate::error::{Error, Kind, Result, quote};
-use crate::regular;
+use crate::regular_file;
 
 /// A held lock. Dropping it gives the lock back.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ fn written(file: &mut File) -> String {
 /// with [`Kind::Locked`], naming the holder, if the lock is already held.
 pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let unwritable = |e: std::io::Error| {
-        let kind = if regular::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
+        let kind = if regular_file::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
         Error::new(kind, format!("{}: {e}", path.display()))
     };
-    let mut file = regular::own(path).map_err(unwritable)?;
+    let mut file = regular_file::own(path).map_err(unwritable)?;
     match try_lock_briefly(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use qpien_sync::cli::Cli;
-use qpien_sync::{commands, panic, policy, telemetry};
+use qpien_sync::{commands, logging, panic, policy};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if e.use_stderr() { policy::Exit::Usage } else { policy::Exit::Complete });
         }
     };
-    telemetry::start(cli.log_format, cli.quiet, cli.verbose);
+    logging::start(cli.log_format, cli.quiet, cli.verbose);
     panic::keep_quiet();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             let decision = policy::decide(&error.kind);
-            telemetry::failed(&error.detail, decision.hint);
+            logging::failed(&error.detail, decision.hint);
             decision.exit.into()
         }
     }

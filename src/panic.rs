@@ -10,12 +10,12 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use tokio::task::JoinError;
 
 use crate::error::{Error, Kind, Result};
-use crate::telemetry;
+use crate::logging;
 
 /// Installs the panic hook, after which no panic quotes data.
 pub fn keep_quiet() {
     panic::set_hook(Box::new(|info| {
-        telemetry::failed(
+        logging::failed(
             &told(info),
             "please report this line; what was fetched is kept, the next run goes on from there",
         );

@@ -17,7 +17,7 @@ use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::report::run_report::RunReport;
 use crate::report::terminal::{self, word};
-use crate::{say, telemetry};
+use crate::{logging, say};
 
 /// The most accounts named at the end for each outcome.
 const NAMED: usize = 20;
@@ -52,7 +52,7 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
                 ended.push((account, tell(&of, &outcome, common.quiet)));
                 continue;
             }
-            let (common, span) = (common.clone(), telemetry::of_account(&account));
+            let (common, span) = (common.clone(), logging::of_account(&account));
             let run = async move { run_settings(&one, &common).await };
             names.insert(running.spawn(run.instrument(span.clone())).id(), of);
             span.in_scope(|| tracing::debug!(at_work = running.len(), "its turn has come"));
@@ -67,14 +67,14 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
         ended.push((of.1, exit));
     }
     if !common.quiet && ended.len() > 1 {
-        telemetry::print(&overview(&ended));
+        logging::print(&overview(&ended));
     }
     Exit::first(ended.into_iter().map(|(_, exit)| exit))
 }
 
 /// Prints an account's block, and the errors in it on standard error. Returns its exit code.
 fn tell((job, account): &(String, String), outcome: &Result<RunReport>, quiet: bool) -> Exit {
-    let _within = telemetry::of_account(account).entered();
+    let _within = logging::of_account(account).entered();
     let (block, exit) = match outcome {
         Ok(report) => (terminal::summary(report), report.exit_code),
         Err(error) => {
@@ -83,12 +83,12 @@ fn tell((job, account): &(String, String), outcome: &Result<RunReport>, quiet: b
         }
     };
     if !quiet {
-        telemetry::print(&format!("{block}\n"));
+        logging::print(&format!("{block}\n"));
     }
     match outcome {
         Ok(report) => {
             for (cause, hint) in terminal::shortfall(report) {
-                telemetry::failed(&format!("account {account}: {cause}"), hint);
+                logging::failed(&format!("account {account}: {cause}"), hint);
             }
         }
         Err(error) => failed(account, error),
@@ -97,7 +97,7 @@ fn tell((job, account): &(String, String), outcome: &Result<RunReport>, quiet: b
 }
 
 fn failed(account: &str, error: &Error) {
-    telemetry::failed(&format!("account {account}: {}", error.detail), policy::decide(&error.kind).hint);
+    logging::failed(&format!("account {account}: {}", error.detail), policy::decide(&error.kind).hint);
 }
 
 /// Counts the outcomes, and names the accounts that did not end well.
@@ -140,7 +140,7 @@ pub async fn each(
         if let Some(heading) = heading {
             say!("{}{heading} {account}", if at == 0 { "" } else { "\n" });
         }
-        let span = telemetry::of_account(&account);
+        let span = logging::of_account(&account);
         let outcome = command(one).instrument(span.clone()).await;
         let _within = span.entered();
         exits.push(outcome.unwrap_or_else(|error| {

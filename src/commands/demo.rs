@@ -48,7 +48,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     let common = Common { quiet, ..Common::default() };
     common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     let report = run_settings(&settings, &common).await?;
-    crate::telemetry::print(&terminal::summary(&report));
+    crate::logging::print(&terminal::summary(&report));
     let counts = sandbox.counts();
     let fault = |names: &[&str]| names.iter().filter_map(|n| counts.faults.get(n)).sum::<u64>();
     let (limited, failed) = (

@@ -34,7 +34,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
         settled.merge(part.layer.clone());
     }
     let settled = settled.with_job(&settings.spelled).lines();
-    crate::telemetry::print(&printed(&settings.source.endpoint, &settled, &outcome)?);
+    crate::logging::print(&printed(&settings.source.endpoint, &settled, &outcome)?);
     if let Some(file) = &args.write {
         write(file, &settled, &outcome)?;
         say!("\n# written to {}: dialect = {:?} under [source] uses it", file.display(), file.display().to_string());

@@ -2,15 +2,16 @@
 //! incomplete or if a run refused its deletions.
 
 use super::accounts;
-use super::apart::apart;
+use super::overlap::apart;
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::delivery::{deliver, offer};
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind, Result};
+use crate::logging;
 use crate::mirror::changes::MirrorView;
 use crate::mirror::store::Mirror;
-use crate::mirror::{account, refusals, sound};
+use crate::mirror::{account, integrity_check, refusals};
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::report::run_report::DestinationReport;
@@ -18,7 +19,6 @@ use crate::report::terminal::{self, LEFT_OUT};
 use crate::say;
 use crate::streams::Stream;
 use crate::sync::dialect;
-use crate::telemetry;
 
 /// The hint for streams that are held back.
 const HELD: &str = "run the job again until they are complete; publish = \"always\" delivers them all the same";
@@ -45,7 +45,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let account = settings.account.as_ref().map(|name| format!("account {name}: ")).unwrap_or_default();
     let holder = format!("export of job {}", settings.name);
     let reading = MirrorView::begin(&settings.mirror)?;
-    sound::tables(reading.connection(), reading.path())?;
+    integrity_check::tables(reading.connection(), reading.path())?;
     let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
     drop(reading);
     let dates = dialect::dates(&remembered, &settings.spelled)?;
@@ -63,13 +63,13 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let mut exits = Vec::new();
     for (_, refused) in &refused {
         let decision = policy::decide(&Kind::DeletesRefused);
-        telemetry::failed(&format!("{account}{refused}"), decision.hint);
+        logging::failed(&format!("{account}{refused}"), decision.hint);
         exits.push(decision.exit);
     }
     let damaged = deliver::damaged(&told_of)?;
     for (_, error) in &damaged {
         let decision = policy::decide(&error.kind);
-        telemetry::failed(&format!("{account}{error}"), decision.hint);
+        logging::failed(&format!("{account}{error}"), decision.hint);
         exits.push(decision.exit);
     }
     let is_damaged = |stream: Stream| damaged.iter().any(|(damaged, _)| *damaged == stream);
@@ -85,18 +85,18 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
                 if !report.set_aside.is_empty() {
                     exits.push(Exit::Incomplete);
                     let cause = format!("{account}{place}: {}", terminal::left_out(&report.set_aside));
-                    telemetry::failed(&cause, LEFT_OUT);
+                    logging::failed(&cause, LEFT_OUT);
                 }
                 let held = receipts.iter().filter(|r| r.held && !is_refused(r.stream) && !is_damaged(r.stream));
                 let held: Vec<&str> = held.map(|r| r.stream.name()).collect();
                 if !held.is_empty() {
                     let cause = format!("{account}{place}: held back, not proven complete: {}", held.join(", "));
-                    telemetry::failed(&cause, HELD);
+                    logging::failed(&cause, HELD);
                 }
             }
             Err(error) => {
                 let decision = policy::decide(&error.kind);
-                telemetry::failed(&format!("{account}{}", error.detail), decision.hint);
+                logging::failed(&format!("{account}{}", error.detail), decision.hint);
                 exits.push(deliver::exit_of(&error.kind));
             }
         }

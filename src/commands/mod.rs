@@ -2,7 +2,6 @@
 //! of them need first.
 
 pub mod accounts;
-mod apart;
 mod box_size;
 pub mod check;
 #[cfg(feature = "sandbox")]
@@ -10,6 +9,7 @@ pub mod demo;
 pub mod discover;
 pub mod export;
 mod one_run;
+mod overlap;
 pub mod plan;
 pub mod run;
 #[cfg(feature = "sandbox")]
@@ -21,17 +21,17 @@ pub mod warehouse;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
+use crate::logging;
 use crate::policy::{self, Exit};
-use crate::telemetry;
 
 /// Runs the subcommand.
 pub async fn dispatch(cli: Cli) -> Result<Exit> {
     let prints = prints_its_product(&cli.command);
     let exit = Box::pin(run_command(cli)).await?;
-    match telemetry::printed() {
+    match logging::printed() {
         Err(error) if prints => {
             let decision = policy::decide(&error.kind);
-            telemetry::failed(&error.detail, decision.hint);
+            logging::failed(&error.detail, decision.hint);
             Ok(Exit::first([exit, decision.exit]))
         }
         _ => Ok(exit),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::apart::apart;
 use super::box_size::{BoxSize, Ran};
+use super::overlap::apart;
 use super::{box_size, setup};
 use crate::config::mask::MaskAt;
 use crate::config::settings::Settings;
@@ -18,10 +18,10 @@ use crate::delivery::mask_check;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, AccountIdentity};
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::log;
 use crate::mirror::readings::ChangedSince;
 use crate::mirror::rounds::{self, Beginning, Begun, RoundEnding};
 use crate::mirror::store::Mirror;
+use crate::mirror::wal;
 use crate::number;
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
@@ -321,7 +321,7 @@ async fn of_mirror(settings: &Settings, mirror: &Mirror, report: &mut RunReport,
         exits.push(policy::decide(&error.kind).exit);
         report.notes.push(format!("{error}: its stream is delivered to nobody"));
     }
-    if let Some(told) = mirror.call(log::fold_in).await? {
+    if let Some(told) = mirror.call(wal::fold_in).await? {
         tracing::warn!("{told}");
         report.notes.push(told);
     }

@@ -7,11 +7,11 @@ use crate::cli::RunArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::config::values;
 use crate::error::{Error, Kind, Result};
+use crate::logging;
 use crate::policy::Exit;
 use crate::report::run_report::RunReport;
 use crate::report::terminal;
 use crate::sync::time_box::{TimeBox, Until};
-use crate::telemetry;
 
 /// The fewest requests that bring a run forward: the token, and what first shows how a list is paged.
 const LEAST_REQUESTS: u64 = 5;
@@ -22,7 +22,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     if args.print_config {
         let all = Settings::load_offline(&args.job.job, &flags)?;
         return accounts::each(all, Some("# account"), async |one| {
-            telemetry::print(&one.print());
+            logging::print(&one.print());
             Ok(Exit::Complete)
         })
         .await;
@@ -41,7 +41,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     let common = Common { quiet, many, adopt: args.adopt_mirror, time_box, ..Common::default() };
     common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     if let Some(until) = common.time_box.until.as_ref().filter(|_| !quiet) {
-        telemetry::progress(None, &until.told());
+        logging::progress(None, &until.told());
     }
     common.time_box.watch_clock(&common.stop);
     let [alone] = &all[..] else {
@@ -52,10 +52,10 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     }
     let report = run_settings(alone, &common).await?;
     if !quiet {
-        crate::telemetry::print(&terminal::summary(&report));
+        crate::logging::print(&terminal::summary(&report));
     }
     for (cause, hint) in terminal::shortfall(&report) {
-        telemetry::failed(&cause, hint);
+        logging::failed(&cause, hint);
     }
     Ok(report.exit_code)
 }

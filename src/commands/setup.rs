@@ -5,8 +5,8 @@ use crate::config::env;
 use crate::config::settings::{Flags, Settings};
 use crate::error::Result;
 use crate::source::Source;
-use crate::source::budget::Budget;
-use crate::source::budget_window::BudgetWindow;
+use crate::source::rate_limit::Budget;
+use crate::source::rate_limit::window::BudgetWindow;
 
 /// Returns the flags of a job.
 pub fn flags(args: &JobArgs) -> Flags {

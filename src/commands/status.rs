@@ -8,8 +8,8 @@ use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::changes::MirrorView;
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::standing::standing;
-use crate::mirror::{deletions, log};
+use crate::mirror::stream_state::standing;
+use crate::mirror::{deletions, wal};
 use crate::policy::Exit;
 use crate::record::Reader as _;
 use crate::report::terminal::{aligned, word};
@@ -41,7 +41,7 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
         None => Vec::new(),
     };
     let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    let log = match log::size(path) {
+    let log = match wal::size(path) {
         0 => String::new(),
         bytes => format!(", and {:.1} MB in its log", bytes as f64 / 1e6),
     };
@@ -102,7 +102,7 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
                 fresh.unwrap_or_default(),
             ]);
         }
-        crate::telemetry::print(&aligned(&table));
+        crate::logging::print(&aligned(&table));
         for (stream, refused) in refused {
             say!("{stream}: {refused}");
         }

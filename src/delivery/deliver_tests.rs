@@ -151,8 +151,8 @@ fn files_of_every_kind_have_known_endings_and_are_read_back() {
             "src/destinations/manifest.rs: ENDINGS lacks `{ending}`"
         );
         let empty = tempfile::tempfile().expect("a file");
-        let read = crate::destinations::reading::rows(empty, &format.described(), &[], &[], &mut |_| Ok(()));
+        let read = crate::destinations::read_files::rows(empty, &format.described(), &[], &[], &mut |_| Ok(()));
         let told = read.err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(!told.contains("cannot read"), "src/destinations/reading.rs: `rows` does not read {kind}: {told}");
+        assert!(!told.contains("cannot read"), "src/destinations/read_files.rs: `rows` does not read {kind}: {told}");
     }
 }

@@ -13,7 +13,7 @@ use crate::mirror::left_over;
 use crate::mirror::refusals::Unsettled;
 use crate::mirror::set_aside as stored;
 use crate::mirror::settings::{counts_since, is_asked_otherwise_since};
-use crate::mirror::standing::{Standing, standing};
+use crate::mirror::stream_state::{Standing, standing};
 use crate::quantity::counted;
 use crate::record::Reader as _;
 use crate::streams::Stream;

@@ -1,7 +1,7 @@
 //! A local folder in which readers never see half a file: files are written aside, made durable, and appear by
 //! rename.
 //!
-//! Nothing below the folder is reached through a link ([`super::below`]), and only regular files are read or removed.
+//! Nothing below the folder is reached through a link ([`super::no_links`]), and only regular files are read or removed.
 //!
 //! A new file can be read by its user and group (mode 0640), or by fewer if the umask says so. If an earlier delivery
 //! has filled the folder, a new file takes the mode and group of the file that it replaces, or else of the last one
@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode};
 
-use super::below::{Below, FileAccess};
 use super::location::canonical;
 use super::manifest;
+use super::no_links::{Below, FileAccess};
 use super::store::{Sink, Store};
 use crate::error::{Error, Kind, Result, quote};
 use crate::lock::{self, Lock};
-use crate::regular;
+use crate::regular_file;
 use crate::streams;
 
 /// The folder, below the output folder, in which files are written aside.
@@ -84,7 +84,7 @@ impl Folder {
     fn make_aside(&self, name: &str) -> io::Result<File> {
         let below = self.below()?;
         let before = Folder::before(&below, name)?;
-        regular::private_folder(&self.staging())?;
+        regular_file::private_folder(&self.staging())?;
         let file = below.make(&Folder::staged(name), self.mode.or(before.map(|b| b.mode)).unwrap_or(USUAL))?;
         if let Some(before) = before.filter(|b| rustix::fs::fstat(&file).is_ok_and(|s| s.st_gid != b.group)) {
             // Not every user may give a file to every group.
@@ -159,7 +159,7 @@ impl Store for Folder {
     fn check(&mut self, holder: &str) -> Result<()> {
         let path = &self.path;
         let unwritable = |e: io::Error| {
-            let kind = if regular::is_full(&e) { Kind::DestinationFull } else { Kind::Usage };
+            let kind = if regular_file::is_full(&e) { Kind::DestinationFull } else { Kind::Usage };
             Error::new(kind, format!("the output folder {} cannot be written: {e}", path.display()))
         };
         self.make().map_err(unwritable)?;
@@ -172,7 +172,7 @@ impl Store for Folder {
             })?;
             self.lock = Some(lock);
         }
-        self.clear().and_then(|()| regular::private_folder(&self.staging())).map_err(unwritable)?;
+        self.clear().and_then(|()| regular_file::private_folder(&self.staging())).map_err(unwritable)?;
         let probe = self.staging().join("probe");
         fs::write(&probe, b"x").and_then(|()| fs::remove_file(&probe)).map_err(unwritable)?;
         self.clear().map_err(unwritable)?;
@@ -239,8 +239,8 @@ impl Store for Folder {
 
     fn failed(&self, name: &str, error: &io::Error) -> Error {
         let kind = match error {
-            error if regular::is_not_a_file(error) => Kind::DestinationRefused,
-            error if regular::is_full(error) => Kind::DestinationFull,
+            error if regular_file::is_not_a_file(error) => Kind::DestinationRefused,
+            error if regular_file::is_full(error) => Kind::DestinationFull,
             _ => Kind::DestinationUnwritable,
         };
         Error::new(kind, format!("{}: {error}", self.path.join(name).display()))

@@ -33,7 +33,6 @@
 //!
 //! `contract_tests.rs` holds every destination to this.
 
-pub mod below;
 pub mod cells;
 pub mod coerce;
 pub mod compression;
@@ -46,6 +45,7 @@ mod formula;
 pub mod jsonl;
 pub mod location;
 pub mod manifest;
+pub mod no_links;
 pub mod null;
 #[cfg(feature = "objects")]
 pub mod objects;
@@ -53,7 +53,7 @@ pub mod objects;
 pub mod parquet;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-pub mod reading;
+pub mod read_files;
 pub mod rows;
 pub mod store;
 pub mod years;

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Rows};
 
-use super::checked::ReadingCheck;
+use super::reading_check::ReadingCheck;
 use super::store::{has_table, open_for_reading, version};
 use super::tombstones::HeldByPlace;
 use super::{failed, failed_sorting, tombstones};

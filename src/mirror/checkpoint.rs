@@ -322,7 +322,7 @@ mod tests {
 
     use super::*;
     use crate::mirror::migrations;
-    use crate::mirror::standing::standing;
+    use crate::mirror::stream_state::standing;
     use crate::number::MOST;
 
     fn advance_by(pass: i64, from: i64, verdict: Option<Verdict>) -> Advance {

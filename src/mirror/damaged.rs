@@ -1,4 +1,4 @@
-//! Handles records of which the mirror holds other bytes than were written ([`super::sound`] finds them). Removes
+//! Handles records of which the mirror holds other bytes than were written ([`super::integrity_check`] finds them). Removes
 //! what is left of them, *marks* them, and has the next run read the lists that show them whole, which writes them
 //! again.
 //!
@@ -17,7 +17,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::checkpoint::{self, Lane, Pass, WalkKey};
-use super::sound::{self, Depth, Soundness};
+use super::integrity_check::{self, Depth, Soundness};
 use super::store::has_table;
 use super::{failed, readings, sums};
 use crate::error::{Error, Kind, Result, quote};
@@ -93,7 +93,7 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     pending_deliveries::let_go_of_all(&t).map_err(say)?;
     for stream in streams::ALL {
         if !ledger(&t, stream, &mut named).map_err(say)? {
-            return Err(sound::damaged(
+            return Err(integrity_check::damaged(
                 path,
                 &format!("the ledger of {stream} lacks a row, or has one that nothing explains"),
             ));
@@ -106,8 +106,8 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     for (stream, id) in &named {
         read_again(&t, *stream, id).map_err(say)?;
     }
-    if sound::look(&t, path, Depth::Opening)? != Soundness::Sound {
-        return Err(sound::damaged(path, "its sums are not those of what it holds"));
+    if integrity_check::look(&t, path, Depth::Opening)? != Soundness::Sound {
+        return Err(integrity_check::damaged(path, "its sums are not those of what it holds"));
     }
     t.commit().map_err(say)?;
     Ok(named)
@@ -122,7 +122,7 @@ fn any_body(seq: &str) -> String {
 /// Deletes the damaged bodies. `ledger` calls this first, so that it makes rows from sound bodies only.
 fn delete_damaged(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
     let mut seqs = Vec::new();
-    sound::rows_of_bodies(t, stream, |seq| seqs.push(seq))?;
+    integrity_check::rows_of_bodies(t, stream, |seq| seqs.push(seq))?;
     for seq in seqs {
         t.execute(&format!("DELETE FROM body_{stream} WHERE seq = ?"), [seq])?;
     }
@@ -132,9 +132,9 @@ fn delete_damaged(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
 /// Makes the damaged rows of a stream's ledger from their bodies. Returns whether the ledger is whole afterwards.
 fn ledger(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>) -> rusqlite::Result<bool> {
     delete_damaged(t, stream)?;
-    let was = sound::ledger_total(t, stream)?;
+    let was = integrity_check::ledger_total(t, stream)?;
     let mut damaged: Vec<Value> = Vec::new();
-    let is = sound::rows_of_ledger(t, stream, |id| damaged.push(Value::try_from(id).unwrap_or(Value::Null)))?;
+    let is = integrity_check::rows_of_ledger(t, stream, |id| damaged.push(Value::try_from(id).unwrap_or(Value::Null)))?;
     // The ledger does not know these bodies: their row is missing, or its id is damaged.
     let unknown: Vec<(i64, String)> = t
         .prepare(&format!(

@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::store::has_table;
-use super::{failed, sound, sums};
+use super::{failed, integrity_check, sums};
 use crate::error::{Error, Kind, Result};
 
 const ALL: [&str; 21] = [
@@ -73,7 +73,7 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
         // version number.
         transaction.execute_batch(sql).map_err(|e| match e.sqlite_error_code() {
             Some(ErrorCode::Unknown) if version > 0 => {
-                sound::damaged(path, &format!("it says to be of version {version}, and its tables are not"))
+                integrity_check::damaged(path, &format!("it says to be of version {version}, and its tables are not"))
             }
             _ => say(e),
         })?;
@@ -90,7 +90,7 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
 pub fn not_ours(connection: &Connection, path: &Path) -> Error {
     let looks_ours = ["record", "checkpoint", "body_contacts", "sequence"];
     if looks_ours.iter().all(|table| has_table(connection, table).unwrap_or(false)) {
-        return sound::damaged(path, "it does not say any more that it is a mirror");
+        return integrity_check::damaged(path, "it does not say any more that it is a mirror");
     }
     Error::new(Kind::MirrorUnwritable, format!("{} is a SQLite file but not a mirror", path.display()))
 }
@@ -142,10 +142,16 @@ mod tests {
         // The migration also took the sums of the records that were there.
         assert_eq!(count(&c, "payload_sum"), 1);
         let path = Path::new("m.db");
-        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Soundness::Sound);
+        assert_eq!(
+            integrity_check::look(&c, path, integrity_check::Depth::Everything).expect("looked at"),
+            integrity_check::Soundness::Sound
+        );
         c.execute_batch("DROP TRIGGER temp.sum_of_body_contacts; UPDATE body_contacts SET payload = '{} '")
             .expect("by hand");
-        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Soundness::Records);
+        assert_eq!(
+            integrity_check::look(&c, path, integrity_check::Depth::Everything).expect("looked at"),
+            integrity_check::Soundness::Records
+        );
     }
 
     /// The first bytes of each migration's SHA-256. A mirror holds the text of the migrations that made it. If one is
@@ -193,7 +199,10 @@ mod tests {
             c.pragma_update(None, "application_id", APPLICATION).expect("ours");
             c.pragma_update(None, "user_version", 20).expect("version 20");
             apply(&mut c, path).expect("brought up to date");
-            assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Soundness::Sound);
+            assert_eq!(
+                integrity_check::look(&c, path, integrity_check::Depth::Everything).expect("looked at"),
+                integrity_check::Soundness::Sound
+            );
         }
     }
 

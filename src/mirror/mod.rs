@@ -9,27 +9,25 @@
 //! |---|---|
 //! | [`store`], `header`, `schema` | open the file and own the one writer thread |
 //! | [`migrations`], [`views`] | bring the file up to date; make it readable by hand |
-//! | [`others`], [`log`], [`crate::lock`] | other programs that write or read the file; a second run |
+//! | [`other_programs`], [`wal`], [`crate::lock`] | other programs that write or read the file; a second run |
 //! | [`records`], `known`, `ledger`, [`sequence`] | store a page |
-//! | [`checkpoint`], [`rounds`], [`standing`] | how far a walk is; a reading of everything; a stream's verdict |
-//! | [`settings`], [`anew`] | what a reading rests on; what is read again when that changes |
+//! | [`checkpoint`], [`rounds`], [`stream_state`] | how far a walk is; a reading of everything; a stream's verdict |
+//! | [`settings`], [`restart`] | what a reading rests on; what is read again when that changes |
 //! | [`partitions`], [`readings`], [`audits`] | which lists need not be read whole, and what that misses |
 //! | [`forecast`] | which lists the next run reads, for a plan |
 //! | [`reread`], [`set_aside`], [`parents`] | closing readings; unreadable records; whose rows a list shows |
-//! | [`compare`], [`in_place`] | a record under other fields; records written without a new `seq` |
+//! | [`compare`], [`volatile_in_place`] | a record under other fields; records written without a new `seq` |
 //! | [`deletions`], [`orphans`] | records that are gone, or may be |
 //! | [`refusals`], [`left_over`] | records that stay although no list shows them, and why |
 //! | [`tombstones`], `forgotten`, [`retention`] | how long traces of records and their payloads are kept |
 //! | [`changes`], `checked` | read records out, in order and checked |
 //! | [`pending_deliveries`], [`delivered`], [`masked_places`] | what is being and was delivered, and with which masks |
-//! | [`sums`], [`sound`], [`damaged`] | sum every row; compare the sums; have damaged records written again |
+//! | [`sums`], [`integrity_check`], [`damaged`] | sum every row; compare the sums; have damaged records written again |
 //! | [`account`], [`dialect`] | whose records these are; how the API is spelled ([`crate::dialect`]) |
 
 pub mod account;
-pub mod anew;
 pub mod audits;
 pub mod changes;
-mod checked;
 pub mod checkpoint;
 pub mod compare;
 pub mod damaged;
@@ -39,34 +37,36 @@ pub mod dialect;
 pub mod forecast;
 mod forgotten;
 mod header;
-pub mod in_place;
-mod known;
+pub mod integrity_check;
+mod known_record;
 mod ledger;
 pub mod left_over;
-pub mod log;
 pub mod masked_places;
 pub mod migrations;
 pub mod orphans;
-pub mod others;
+pub mod other_programs;
 pub mod parents;
 pub mod partitions;
 pub mod pending_deliveries;
+mod reading_check;
 pub mod readings;
 pub mod records;
 pub mod refusals;
 pub mod reread;
+pub mod restart;
 pub mod retention;
 pub mod rounds;
 mod schema;
 pub mod sequence;
 pub mod set_aside;
 pub mod settings;
-pub mod sound;
-pub mod standing;
 pub mod store;
+pub mod stream_state;
 pub mod sums;
 pub mod tombstones;
 pub mod views;
+pub mod volatile_in_place;
+pub mod wal;
 
 use std::path::Path;
 
@@ -130,13 +130,13 @@ fn is_of_damage(error: &rusqlite::Error) -> bool {
 /// Returns a hint about the log that lies beside a damaged mirror, or an empty text if there is no log. After a copy
 /// was put back, that log often belongs to the former mirror.
 fn of_another_log(path: &Path) -> String {
-    if log::size(path) == 0 {
+    if wal::size(path) == 0 {
         return String::new();
     }
     format!(
         "; a log lies beside it ({}): where the mirror was put back from a copy, that is the former one's, so put the copy back \
          once more and move the log away",
-        log::beside(path, "-wal").display()
+        wal::beside(path, "-wal").display()
     )
 }
 

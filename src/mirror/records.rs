@@ -14,7 +14,7 @@
 //! Two causes lead to writing in place: a volatile value differs now (a signed address expires, so the newest is
 //! kept, once a run and only for records with such values), or the declaration of volatile values changed and the
 //! record only looks changed. Such records are marked, because a destination of changes lacks what was written
-//! ([`super::in_place`]).
+//! ([`super::volatile_in_place`]).
 //!
 //! A filled-in record gets a new `seq` because destinations of changes want the new fields. It does not count as
 //! changed, so nothing is read again because of it. A record that is seen is no longer a suspect.
@@ -29,7 +29,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::audits;
 use super::checkpoint::{self, Advance, WalkKey};
-use super::known::{LedgerMatch, LedgerRow};
+use super::known_record::{LedgerMatch, LedgerRow};
 use super::ledger;
 use super::readings;
 use super::reread::{self, Remembered};

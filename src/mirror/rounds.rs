@@ -10,7 +10,7 @@
 //!   If a box does not hold a whole reading, and each night began anew, the last list would never be read. A round
 //!   that a wrong clock dated in the future is always replaced.
 //!
-//! Lists that were read under other settings than today's leave the round ([`super::anew`]).
+//! Lists that were read under other settings than today's leave the round ([`super::restart`]).
 //!
 //! A round belongs to its job, by name. Another job on the same mirror has rounds of its own, even in the same lane.
 //! The jobs share checkpoints, so a list that one job has read since the other's round began is not read again.
@@ -29,10 +29,10 @@
 use rusqlite::types::Type;
 use rusqlite::{Error, OptionalExtension, Row, params};
 
-use super::anew::{self, ContinuedRound};
 use super::checkpoint::{self, Lane, Pass, WalkKey};
 use super::forgotten;
 use super::readings::ChangedSince;
+use super::restart::{self, ContinuedRound};
 use super::settings::AskedWith;
 use super::store::Writer;
 use crate::error::Result;
@@ -135,7 +135,7 @@ pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
         let round = ContinuedRound { lane, since_run: begun.since_run, run, now };
         for (asked, one_list) in streams {
             let stream = asked.stream;
-            anew::remember(t, round, asked)?;
+            restart::remember(t, round, asked)?;
             if *one_list {
                 let place = WalkKey { lane, stream, partition: String::new() };
                 let since = if lane == Lane::Incremental { tails.since(t, stream)? } else { None };

@@ -2,7 +2,7 @@
 //! and so on. Each is stored as a fingerprint under its own name, so that a run can say which of them has changed.
 //!
 //! Run numbers tell readings apart. A setting that changed in run `n` removes from a round what was begun before run
-//! `n` ([`super::anew`]). What was begun since was read with today's settings, because a change in between would have
+//! `n` ([`super::restart`]). What was begun since was read with today's settings, because a change in between would have
 //! a higher number. That holds for every lane and every job on the mirror: each run compares its settings with those
 //! of the run before it, whichever job that was.
 //!

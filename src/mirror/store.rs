@@ -14,11 +14,11 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::sound::{self, Depth, Soundness};
-use super::{damaged, failed, header, log, migrations, others, views};
+use super::integrity_check::{self, Depth, Soundness};
+use super::{damaged, failed, header, migrations, other_programs, views, wal};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{self, Lock};
-use crate::regular;
+use crate::regular_file;
 use crate::streams::Dates;
 
 type Command = Box<dyn FnOnce(&mut Writer) + Send>;
@@ -43,8 +43,8 @@ impl Mirror {
     /// mirror without these records.
     pub fn open(path: &Path, holder: &str, dates: impl Into<Dates>) -> Result<Mirror> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            regular::private_folder(folder).map_err(|e| {
-                let kind = if regular::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
+            regular_file::private_folder(folder).map_err(|e| {
+                let kind = if regular_file::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
                 Error::new(kind, format!("the mirror's folder {}: {e}", folder.display()))
             })?;
         }
@@ -55,7 +55,7 @@ impl Mirror {
         header::check(path)?;
         prepare(&mut connection, path).map_err(|e| failed(path, &e))?;
         let found = if is_ours(&connection, path)? {
-            sound::look(&connection, path, Depth::Opening)?
+            integrity_check::look(&connection, path, Depth::Opening)?
         } else {
             Soundness::Sound
         };
@@ -125,7 +125,7 @@ impl Writer {
     }
 
     /// Runs `work` in one transaction: all of it is stored, or nothing. The transaction takes the right to write when
-    /// it begins. It waits there for other programs ([`others`]) and never fails halfway because of them.
+    /// it begins. It waits there for other programs ([`other_programs`]) and never fails halfway because of them.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let path = &self.path;
         let say = |e: rusqlite::Error| match e {
@@ -158,9 +158,9 @@ impl Writer {
 
 /// Makes the mirror and its log readable by their user only. Ignores errors, because opening the file reports them.
 fn keep_private(own: &Path) {
-    let _ = regular::private(own);
+    let _ = regular_file::private(own);
     for ending in ["-wal", "-shm"] {
-        regular::keep_private(&log::beside(own, ending));
+        regular_file::keep_private(&wal::beside(own, ending));
     }
 }
 
@@ -210,8 +210,8 @@ pub fn open_for_reading(path: &Path) -> Result<Connection> {
 /// does not fold it in. With [`open_for_reading`], the last reader that closes the mirror would fold it in.
 pub fn open_untouched(path: &Path) -> Result<Connection> {
     is_a_file(path)?;
-    let index = std::fs::metadata(log::beside(path, "-shm")).map_or(0, |m| m.len());
-    let (how, text) = match (log::size(path), index, path.to_str()) {
+    let index = std::fs::metadata(wal::beside(path, "-shm")).map_or(0, |m| m.len());
+    let (how, text) = match (wal::size(path), index, path.to_str()) {
         // The log is empty, so the file is complete.
         (0, _, Some(text)) => ("immutable=1", text),
         (_, 1.., Some(text)) => ("readonly_shm=1", text),
@@ -259,7 +259,7 @@ fn ours(connection: Connection, path: &Path) -> Result<Connection> {
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
-    others::wait_for(connection)?;
+    other_programs::wait_for(connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     // `secure_delete` overwrites deleted and replaced bytes with zeros, so that a deleted person cannot be found in
     // the file's free pages. It costs no measurable time: neither for a run that lands 60,000 records nor for one
@@ -276,7 +276,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
         }
     }
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
-    log::limit(connection)
+    wal::limit(connection)
 }
 
 /// Returns whether the file's `application_id` is a mirror's. A new file does not have it yet.

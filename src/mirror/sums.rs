@@ -15,7 +15,7 @@
 //! requests a minute lets a run land some 10,000 records a minute.
 //!
 //! The hash is xxh3-64 over each value with its type and length. It protects against disks and mistakes, not against
-//! a person who forges a mirror. [`super::sound`] compares the sums.
+//! a person who forges a mirror. [`super::integrity_check`] compares the sums.
 
 use std::cell::RefCell;
 
@@ -318,12 +318,12 @@ fn of_small(c: &Connection, table: &str) -> rusqlite::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mirror::integrity_check::{self, Depth, Soundness};
     use crate::mirror::migrations;
-    use crate::mirror::sound::{self, Depth, Soundness};
     use std::path::Path;
 
     fn is_sound(c: &Connection) -> bool {
-        sound::look(c, Path::new("m.db"), Depth::Everything).expect("looked at") == Soundness::Sound
+        integrity_check::look(c, Path::new("m.db"), Depth::Everything).expect("looked at") == Soundness::Sound
     }
 
     #[test]

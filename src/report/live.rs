@@ -13,12 +13,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::clock::human;
+use crate::logging;
 use crate::progress::{Counters, Progress, get};
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate;
-use crate::telemetry;
 
 /// What the screen shows.
 #[derive(Clone)]
@@ -71,14 +71,14 @@ pub fn show(live: Live, quiet: bool) -> Screen {
             let start = Instant::now();
             loop {
                 tokio::time::sleep(PLAIN).await;
-                telemetry::progress(live.account.as_deref(), &live.plain(start));
+                logging::progress(live.account.as_deref(), &live.plain(start));
             }
         });
         return Screen { task, bars: Vec::new() };
     }
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
     let bars: Vec<ProgressBar> = (0..=live.streams.len())
-        .map(|_| telemetry::bars().add(ProgressBar::new_spinner().with_style(style.clone())))
+        .map(|_| logging::bars().add(ProgressBar::new_spinner().with_style(style.clone())))
         .collect();
     let shown = bars.clone();
     let task = tokio::spawn(async move {

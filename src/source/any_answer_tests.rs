@@ -2,11 +2,12 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::budget_window::BudgetWindow;
 use super::envelope::HttpAnswer;
 use super::query::{Question, Select, Start};
+use super::rate_limit::headers as limit_headers;
+use super::rate_limit::window::BudgetWindow;
 use super::response_names::operations;
-use super::{decoding, envelope, limit_headers};
+use super::{decoding, envelope};
 use crate::any_input::never_panics;
 use crate::dialect::Dialect;
 use crate::record::volatile::Volatile;

@@ -16,13 +16,13 @@ use crate::error::{Error, Kind, Result, quote};
 use crate::policy::{self, Action, Subject};
 use crate::source::Source;
 use crate::source::batch::{QuestionOutcome, QueuePlace};
-use crate::source::budget::Purpose;
+use crate::source::control_question::SUSPICIOUS;
 use crate::source::envelope;
 use crate::source::page::Page;
 use crate::source::query;
 use crate::source::query::{Question, Start};
+use crate::source::rate_limit::Purpose;
 use crate::source::retry::{AfterFailure, Failures, Limits};
-use crate::source::witness::SUSPICIOUS;
 use crate::streams::Stream;
 
 /// The patience with one record's field on a page of a walk. It is time for one retry, whose delay is at most 450 ms,

@@ -4,8 +4,8 @@
 use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, SAID};
 use crate::quantity::counted;
+use crate::source::error_words::ErrorWords;
 use crate::source::wording;
-use crate::source::words::ErrorWords;
 
 /// Returns the error that these words name, or `None` if nothing in them is known. A documented code outranks a
 /// general one wherever it stands, also as a word of the message, because servers wrap `TOKEN_EXPIRED` in

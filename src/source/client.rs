@@ -14,10 +14,10 @@ use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue,
 use reqwest::redirect::Policy;
 
 use super::SourceSettings;
-use super::budget::Headers;
 use super::decoding;
 use super::envelope::HttpAnswer;
-use super::limit_headers;
+use super::rate_limit::Headers;
+use super::rate_limit::headers as limit_headers;
 use super::server_clock::ServerClock;
 use crate::error::{Error, Kind, Result, quote};
 use crate::loopback;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Source;
-use super::budget::Purpose;
 use super::envelope;
+use super::error_words::ErrorWords;
+use super::rate_limit::Purpose;
 use super::retry::Failures;
-use super::words::ErrorWords;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::policy::{self, Action, Subject};

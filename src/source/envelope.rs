@@ -15,13 +15,13 @@ use bytes::Bytes;
 use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
-use super::faults::{AnswerError, faults};
-use super::members::{Envelope, each_of};
+use super::answer_errors::{AnswerError, faults};
+use super::envelope_members::{Envelope, each_of};
+use super::error_words::ErrorWords;
 use super::page::Page;
+use super::path_tree::{PathTree, PayloadValues, Want};
 use super::query::{self, Question};
 use super::response_names::Named;
-use super::shape::{PathTree, PayloadValues, Want};
-use super::words::ErrorWords;
 use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, Result};
 use crate::number;

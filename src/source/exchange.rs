@@ -8,9 +8,9 @@
 use std::sync::atomic::Ordering;
 
 use super::Source;
-use super::budget::{Headers, Purpose};
 use super::client::{self, Received};
 use super::envelope::HttpAnswer;
+use super::rate_limit::{Headers, Purpose};
 use super::token::Token;
 use crate::error::{Error, Result};
 use crate::policy::{self, Subject};

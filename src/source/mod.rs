@@ -6,12 +6,12 @@
 //! | concern | files |
 //! |---|---|
 //! | one attempt | `exchange`, [`client`] (HTTP), `decoding`, `transport_error` |
-//! | writing a request | [`query`], [`response_names`], [`shape`] |
+//! | writing a request | [`query`], [`response_names`], [`path_tree`] |
 //! | reading an answer | [`envelope`], with `members`, `faults`, `words`, [`classify`], [`page`] and [`surrogates`] |
 //! | what may be told of a server's words | [`wording`] |
 //! | questions and their retries | `ask`, `batch` (how they travel together), [`batch_size`], [`retry`], `witness` |
 //! | the token | [`token`] |
-//! | the limit | [`budget`], [`budget_window`], `pacer`, `limit_unit` (what the server counts), [`limit_headers`] |
+//! | the limit | [`rate_limit`]: the budget, its file that processes share, the headers, what the server counts |
 //! | time | [`server_clock`], [`http_date`] |
 //! | memory, and requests under way | `in_flight`, `under_way` |
 //! | the rows of a page | `page_limit` |
@@ -21,43 +21,39 @@
 //! asks through [`document`], checks it with [`crate::discovery::check_paging`], asks for single records through
 //! [`crate::discovery::fetch_by_id`], and keeps it for the next night in [`crate::discovery::saved_dialect`].
 
+mod answer_errors;
 #[cfg(test)]
 mod any_answer_tests;
 mod ask;
 mod batch;
 pub mod batch_size;
-pub mod budget;
-pub mod budget_window;
 pub mod classify;
 pub mod client;
+mod control_question;
 mod decoding;
 pub mod document;
 pub mod envelope;
+mod envelope_members;
+mod error_words;
 mod exchange;
-mod faults;
 pub mod http_date;
 mod in_flight;
-pub mod limit_headers;
-mod limit_unit;
-mod members;
 mod observed;
-mod pacer;
 pub mod page;
 mod page_limit;
+pub mod path_tree;
 pub mod query;
+pub mod rate_limit;
+mod requests_under_way;
 pub mod response_names;
 pub mod retry;
 pub mod server;
 pub mod server_clock;
 mod settings;
-pub mod shape;
 pub mod surrogates;
 pub mod token;
 mod transport_error;
-mod under_way;
-mod witness;
 pub mod wording;
-mod words;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -65,15 +61,15 @@ use std::time::Duration;
 
 pub use self::batch::AtWork;
 use self::batch::WaitingQuestions;
-use self::budget::{Budget, Purpose};
 use self::client::Http;
 use self::in_flight::InFlight;
 use self::page_limit::PageLimit;
+use self::rate_limit::{Budget, Purpose};
+pub use self::requests_under_way::UnderWay;
 use self::response_names::{IGNORED, Named, ResponseNames};
 use self::retry::{AfterFailure, Failures};
 pub use self::settings::SourceSettings;
 use self::token::Tokens;
-pub use self::under_way::UnderWay;
 use crate::dialect::{Dialect, StreamDialect};
 use crate::error::{Error, Result};
 use crate::policy::{self, Subject};

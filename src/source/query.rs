@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::json;
 
-use super::shape::{PathTree, Want};
+use super::path_tree::{PathTree, Want};
 use crate::dialect::IGNORE;
 use crate::dialect::{Dialect, ListDialect, Paging, SingleRecordDialect};
 use crate::error::Result;

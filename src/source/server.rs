@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::dialect::Dialect;
 use crate::error::Result;
-use crate::source::members::{Envelope, value};
-use crate::source::words::ErrorEntry;
+use crate::source::envelope_members::{Envelope, value};
+use crate::source::error_words::ErrorEntry;
 
 /// Answers documents. Every attempt is one request of the key's budget.
 pub trait Server {

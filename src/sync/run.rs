@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::audits::Audited;
 use crate::mirror::checkpoint::{self, Lane, WalkKey};
 use crate::mirror::readings;
-use crate::mirror::standing::{self, Standing};
+use crate::mirror::stream_state::{self, Standing};
 use crate::policy::{self, Subject};
 use crate::progress::add;
 use crate::streams::Stream;
@@ -282,7 +282,7 @@ async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Opti
         .mirror
         .call(move |w| {
             w.transaction(|t| {
-                let of = |s| standing::standing(t, lane, s, since).map(|all| all.where_deletes_are(deletes));
+                let of = |s| stream_state::standing(t, lane, s, since).map(|all| all.where_deletes_are(deletes));
                 Ok((of(stream)?, parent.map(of).transpose()?))
             })
         })

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Context;
 use crate::dialect::{DialectLayer, ListLayer, lines_of};
 use crate::error::{Result, quote};
-use crate::mirror::anew::{self, ContinuedRound};
+use crate::mirror::restart::{self, ContinuedRound};
 use crate::mirror::settings::{self, AskedWith, Bearing, Setting, SettingChange};
 use crate::record::volatile::Volatile;
 use crate::source::Source;
@@ -110,7 +110,7 @@ pub async fn settled_anew(context: &Context, stream: Stream) -> Result<()> {
     let (lane, now) = (context.lane, context.source.now());
     let round = ContinuedRound { lane, since_run: begun.since_run, run: begun.run, now };
     let one_list = !context.source.is_partitioned(stream);
-    context.mirror.call(move |w| w.transaction(|t| anew::remember_mid_run(t, round, &asked, one_list))).await?;
+    context.mirror.call(move |w| w.transaction(|t| restart::remember_mid_run(t, round, &asked, one_list))).await?;
     note_changes(context, &[stream]).await
 }
 

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::error::Result;
-use crate::mirror::in_place;
+use crate::mirror::volatile_in_place;
 use crate::progress::add;
 use crate::quantity::counted;
 use crate::streams::Stream;
@@ -12,7 +12,7 @@ use crate::streams::Stream;
 pub async fn declare(context: &Context, streams: &[Stream]) -> Result<()> {
     for stream in streams.iter().copied() {
         let (run, rule) = (context.begun.run, context.source.volatile()[stream].clone());
-        let filled = context.mirror.call(move |w| in_place::declare(w, run, stream, &rule)).await?;
+        let filled = context.mirror.call(move |w| volatile_in_place::declare(w, run, stream, &rule)).await?;
         if filled > 0 {
             add(&context.progress.of(stream).filled, filled);
             context.note(format!(

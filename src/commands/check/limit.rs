@@ -2,7 +2,7 @@
 
 use super::line::CheckLine;
 use crate::clock::human;
-use crate::source::budget::{Headers, Stats};
+use crate::source::rate_limit::{Headers, Stats};
 
 /// Says the limit, what remains and when it resets, and whether the job would exceed it.
 pub fn line(stats: &Stats, per_minute: u32) -> CheckLine {

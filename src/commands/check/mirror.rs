@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::disk;
 use super::line::CheckLine;
-use crate::commands::apart::apart;
+use crate::commands::overlap::apart;
 use crate::config::settings::Settings;
 use crate::discovery::negotiate::SavedPart;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::sound::{self, Depth, Soundness};
-use crate::mirror::{account, log, migrations, store};
+use crate::mirror::integrity_check::{self, Depth, Soundness};
+use crate::mirror::{account, migrations, store, wal};
 use crate::quantity::size;
 use crate::sync::dialect;
 
@@ -91,7 +91,7 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
         return Ok(None);
     }
     let connection = store::open_untouched(path)?;
-    if sound::look(&connection, path, Depth::Opening)? == Soundness::Records {
+    if integrity_check::look(&connection, path, Depth::Opening)? == Soundness::Records {
         return Err(Error::new(
             Kind::RecordDamaged,
             format!("the mirror {}: records in it are damaged; a run names and marks them", path.display()),
@@ -105,5 +105,5 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
 
 /// Returns the bytes of the file and of the log beside it.
 fn bytes(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |file| file.len()) + log::size(path)
+    std::fs::metadata(path).map_or(0, |file| file.len()) + wal::size(path)
 }

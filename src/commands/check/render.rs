@@ -8,7 +8,7 @@ use crate::config::settings::Settings;
 use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::report::terminal::word;
-use crate::{say, telemetry};
+use crate::{logging, say};
 
 /// A list that is being made.
 pub struct Checklist {
@@ -58,7 +58,7 @@ impl Checklist {
         }
         if let Some(line) = self.lines.iter().find(|line| line.exit == Some(exit) && exit != Exit::Complete) {
             let account = settings.account.as_ref().map(|name| format!("account {name}: ")).unwrap_or_default();
-            telemetry::failed(&format!("{account}{}: {}", line.name, line.detail), &line.hint);
+            logging::failed(&format!("{account}{}: {}", line.name, line.detail), &line.hint);
         }
         exit
     }

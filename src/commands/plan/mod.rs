@@ -96,8 +96,8 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
     }
     plan.made = source.budget.stats().requests;
     match format {
-        CheckFormat::Text => crate::telemetry::print(&plan.text(settings)),
-        CheckFormat::Json => crate::telemetry::print(&format!("{}\n", plan.json(settings))),
+        CheckFormat::Text => crate::logging::print(&plan.text(settings)),
+        CheckFormat::Json => crate::logging::print(&format!("{}\n", plan.json(settings))),
     }
     Ok(Exit::Complete)
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::forecast::{self, ListsForecast};
 use crate::mirror::partitions;
-use crate::mirror::standing;
+use crate::mirror::stream_state;
 use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate::{self, Estimate, KnownStream, NightEstimate, SampledPart};
@@ -106,7 +106,7 @@ pub fn left(connection: &Connection, (lane, job): (Lane, &str), stream: Stream, 
     let of_lane = "SELECT since_run FROM round WHERE lane = ? AND ?2 = ?2 AND open = 1";
     let ask = connection.prepare_cached(of_job).or_else(|_| connection.prepare_cached(of_lane));
     let Ok(since) = ask.and_then(|mut ask| ask.query_row([lane.name(), job], |r| r.get(0))) else { return 1.0 };
-    let Ok(standing) = standing::standing(connection, lane, stream, since) else { return 1.0 };
+    let Ok(standing) = stream_state::standing(connection, lane, stream, since) else { return 1.0 };
     if standing.walks == 0 {
         return 1.0;
     }

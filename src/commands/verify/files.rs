@@ -10,7 +10,7 @@ use crate::destinations::cells::EXTRA;
 use crate::destinations::manifest::{FileEntry, Manifest, ManifestEntry, NAME, is_ours};
 use crate::destinations::rows::OF_A_CHANGE;
 use crate::destinations::store::Store;
-use crate::destinations::{Content, reading};
+use crate::destinations::{Content, read_files};
 use crate::error::{Error, Kind, Result};
 use crate::record::SeqRange;
 use crate::streams::{Column, Stream};
@@ -51,7 +51,7 @@ pub fn read(
         let Some(copy) = copied(store, file, differences)? else { continue };
         let (mut doubled, mut outside) = (0, 0);
         let wanted = ["_id", "_seq", "_op", stream.reference_column().unwrap_or_default()];
-        let counted = reading::rows(copy, manifest.format_of(entry), &columns, &wanted, &mut |cells| {
+        let counted = read_files::rows(copy, manifest.format_of(entry), &columns, &wanted, &mut |cells| {
             let [id, seq, op, parent] = cells else { return Ok(()) };
             let seq: Option<i64> = seq.as_ref().and_then(|s| s.parse().ok());
             if is_changes {

@@ -37,13 +37,13 @@ use crate::error::{Error, Kind, Result, escaped, quote};
 use crate::mirror::account;
 use crate::mirror::changes::MirrorView;
 use crate::mirror::damaged;
-use crate::mirror::sound::{self, Depth, Soundness};
+use crate::mirror::integrity_check::{self, Depth, Soundness};
 use crate::mirror::tombstones;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::record::SeqRange;
 use crate::streams::{self, Stream};
-use crate::{say, telemetry};
+use crate::{logging, say};
 use ledger::ScratchDatabase;
 use log::Says;
 use references::StreamPosition;
@@ -103,7 +103,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
             of_job(&settings, destination, quiet).unwrap_or_else(|error| {
                 let decision = policy::decide(&error.kind);
                 let hint = if policy::is_unread(&error.kind) { UNREAD } else { decision.hint };
-                telemetry::failed(&error.detail, hint);
+                logging::failed(&error.detail, hint);
                 decision.exit
             })
         };
@@ -115,7 +115,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
 /// Returns an error if the mirror itself does not hold what was written to it, in full.
 fn mirror(path: &Path) -> Result<()> {
     let reading = MirrorView::begin(path)?;
-    if sound::look(reading.connection(), path, Depth::Everything)? == Soundness::Records {
+    if integrity_check::look(reading.connection(), path, Depth::Everything)? == Soundness::Records {
         let what =
             format!("the mirror {}: records in it are damaged; `run` and `export` name and mark them", path.display());
         return Err(Error::new(Kind::RecordDamaged, what));
@@ -164,7 +164,7 @@ fn told(place: &str, differences: &Differences, mirror: Option<&Path>, quiet: bo
     let cause = format!("{place}: {}", counted(differences.found.len() as u64, "difference"));
     let has_dropped = mirror.map(|mirror| MirrorView::begin(mirror)?.has_dropped()).transpose()?;
     let hint = if has_dropped == Some(true) { DROPPED } else { policy::decide(&Kind::Verification).hint };
-    telemetry::failed(&cause, hint);
+    logging::failed(&cause, hint);
     Ok(Exit::Integrity)
 }
 

@@ -18,7 +18,7 @@ use crate::discovery::fetch_by_id::{RecordLookup, look_up};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
-use crate::mirror::standing::standing;
+use crate::mirror::stream_state::standing;
 use crate::policy;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};

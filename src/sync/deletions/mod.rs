@@ -20,8 +20,8 @@
 //! between two steps concludes the same the next time.
 
 mod asking;
+mod delete_left_over;
 pub mod judge;
-mod let_go;
 pub mod lost_lists;
 pub mod orphans;
 

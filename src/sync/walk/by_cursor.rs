@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::{Anchor, MIN_ANCHORS, fingerprint, hex, reads_the_same};
 use super::answer::WalkAnswer;
+use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::questions::Ask;
 use super::strategy::{Move, ReadingStrategy};
-use super::verdict::EndReason;
 use crate::record::Record;
 
 /// How many windows a walk can step back.

@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::MIN_ANCHORS;
 use super::answer::WalkAnswer;
-use super::end_check::{EndCheck, EndCheckStep};
+use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::fixed_page_size::FixedPageSize;
 use super::questions::Ask;
 use super::strategy::{Move, ReadingStrategy};
-use super::verdict::EndReason;
+use super::tail_check::{EndCheck, EndCheckStep};
 use super::windows::{Behind, JoinedWindow, WindowRelation};
 use crate::sync::walk::reach::{reach, reach_anew};
 

@@ -13,7 +13,7 @@
 //!   later.
 //! - *Passed over.* A row counts as passed over unless it was made after the walk began. The row says so itself, or
 //!   its own list does: a conversation whose messages fit one page, all of them younger than the walk's beginning.
-//! - *Which lists.* `ending.rs` decides which lists need closing readings.
+//! - *Which lists.* `conclude.rs` decides which lists need closing readings.
 //! - *What may still be missing.* A record that moved past the reading point in every reading is shown by none, and
 //!   no answer tells it from a record that is gone. The last reading tells how likely that is: of `n` known records
 //!   it did not show `m` although they exist. About `3m / (n - m)` records may be missing. If that is less than one,
@@ -37,7 +37,7 @@ use super::commit::{ReadWindow, WalkState, land};
 use super::driver::Ended;
 use super::id_reading::IdReading;
 use super::position::Position;
-use super::{Walk, moved, reading_again, reasons};
+use super::{Walk, missing_estimate, reading_again, reasons};
 use crate::error::Result;
 use crate::mirror::checkpoint::{Checkpoint, WalkKey};
 use crate::mirror::reread::{self, Remembered, RowRange};
@@ -234,7 +234,7 @@ pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: V
             let total = list.context.source.ask(list.first_page(list.context.page_size)).await?.total;
             (reading.total, reading.most) = (total, total);
         }
-        let unshown = moved::unshown(&list).await?;
+        let unshown = missing_estimate::unshown(&list).await?;
         if let Some(why) = reading.is_short(rows, unshown.count) {
             verdict = Verdict::Incomplete(why);
             if std::mem::replace(&mut closing.was_short, true) {
@@ -245,7 +245,7 @@ pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: V
         closing.was_short = false;
         verdict = Verdict::Incomplete(reasons::KEEP_MOVING.into());
         if reading.passed_over == 0 {
-            moved.may_miss = moved::may_miss(&list, unshown).await?;
+            moved.may_miss = missing_estimate::may_miss(&list, unshown).await?;
             if moved.may_miss < 1.0 {
                 verdict = Verdict::Continuous;
                 break;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use super::closing::{self, Closing, ReadList};
 use super::commit::{ReadWindow, WalkState, land};
-use super::ending::{EndedWalk, MomentsOrder, conclude, refuse_empty, what_follows};
+use super::conclude::{EndedWalk, MomentsOrder, conclude, refuse_empty, what_follows};
 use super::position::{Phase, Position};
 use super::take_in::{TakenIn, question, take_in};
 use super::{Ask, Shown, Step, Walk, page_ignored};

@@ -1,4 +1,4 @@
-//! Holds what a walk has seen. Every strategy adds to it, and [`super::verdict`] decides from it.
+//! Holds what a walk has seen. Every strategy adds to it, and [`super::completeness`] decides from it.
 //!
 //! The evidence is small, and is stored as part of the checkpoint's position, so that a killed run goes on with it.
 

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::{Anchor, fingerprint, hex, reads_the_same};
 use super::answer::{Shown, WalkAnswer};
-use super::end_check::{EndCheck, EndCheckStep};
+use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::questions::Ask;
 use super::strategy::{Move, ReadingStrategy};
-use super::verdict::EndReason;
+use super::tail_check::{EndCheck, EndCheckStep};
 use super::windows::{Behind, JoinedWindow, WindowRelation};
 use crate::record::Record;
 

@@ -45,17 +45,17 @@ mod claims;
 pub mod closing;
 mod collect;
 pub mod commit;
+mod completeness;
+mod conclude;
 pub mod disputes;
 pub mod driver;
 pub mod early_stop;
-mod end_check;
-mod ending;
 mod evidence;
 mod fixed_page_size;
-mod head;
+mod head_check;
 pub mod id_reading;
 pub mod isolate;
-mod moved;
+mod missing_estimate;
 #[cfg(debug_assertions)]
 mod naive;
 mod page_size;
@@ -67,10 +67,10 @@ mod reasons;
 pub mod second_pass;
 mod sequence;
 mod strategy;
+mod tail_check;
 mod take_in;
 mod unknown_rows;
 mod unpaged;
-mod verdict;
 mod windows;
 
 use std::collections::HashSet;
@@ -205,7 +205,7 @@ impl Walk {
             Move::End(end) => Some(end),
         };
         let stepped_back = self.evidence.fault.is_some() && end.is_none() && self.strategy.way().is_reading();
-        Step { stepped_back, end: verdict::decide(end, &self.evidence, &self.claims) }
+        Step { stepped_back, end: completeness::decide(end, &self.evidence, &self.claims) }
     }
 
     /// Asks for pages of at most `size` rows from here on. Returns `false` if the walk asks for no size, if the

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Walk;
 use super::answer::WalkAnswer;
+use super::completeness::EndReason;
 use super::questions::Ask;
 use super::strategy::{Move, ReadingStrategy, Strategy};
-use super::verdict::EndReason;
 
 /// The state of a walk that believes what it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

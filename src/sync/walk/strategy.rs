@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A strategy decides which question comes next and what an answer means for it. It adds what it sees to the
-//! evidence, and says when reading is over. [`super::verdict`] then decides what the walk is worth.
+//! evidence, and says when reading is over. [`super::completeness`] then decides what the walk is worth.
 //!
 //! A strategy is stored with its walk, and so is its phase: a run that was killed in a check goes on with it. That is
 //! sound because it does not matter how long ago the pages were read that a check compares.
@@ -18,12 +18,12 @@ use super::answer::WalkAnswer;
 use super::by_cursor::ByCursor;
 use super::by_offset::ByOffset;
 use super::by_page::ByPage;
+use super::completeness::EndReason;
 use super::fixed_page_size::FixedPageSize;
 #[cfg(debug_assertions)]
 use super::naive::Naive;
 use super::questions::Ask;
 use super::unpaged::Unpaged;
-use super::verdict::EndReason;
 
 /// The way in which a list is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::{duplicates, fingerprint, hex};
 use super::answer::WalkAnswer;
+use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::questions::Ask;
 use super::strategy::{Move, ReadingStrategy};
-use super::verdict::EndReason;
 
 /// The state of a walk over a list that takes no page argument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

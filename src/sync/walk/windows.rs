@@ -13,14 +13,14 @@
 //!   counting them.)
 //! - *The end is offset + rows = total in one answer.* A total that never exceeded the rows shown may count the page,
 //!   so the page behind is asked for. Without a total, the page behind must be empty, and the tail must read the same
-//!   once more ([`super::end_check`]).
+//!   once more ([`super::tail_check`]).
 
 use super::anchors::MIN_ANCHORS;
 use super::answer::WalkAnswer;
-use super::end_check::EndCheck;
+use super::completeness::EndReason;
 use super::evidence::{NoProgress, TRIES};
 use super::strategy::Move;
-use super::verdict::EndReason;
+use super::tail_check::EndCheck;
 
 /// How a window behind page one relates to what was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use tokio::time::Instant;
 
-use super::budget_window::BudgetWindow;
+use super::window::BudgetWindow;
 
 /// Returns a duration in nanoseconds.
 pub fn nanos(d: Duration) -> u64 {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::regular;
+use crate::regular_file;
 
 /// What the processes share. Moments are nanoseconds since 1970.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +68,9 @@ impl BudgetWindow {
     /// Opens the window at `path` and creates it if it is missing. Does not follow a link.
     pub fn open(path: &Path) -> std::io::Result<BudgetWindow> {
         if let Some(folder) = path.parent() {
-            regular::private_folder(folder)?;
+            regular_file::private_folder(folder)?;
         }
-        Ok(BudgetWindow { file: Some(Mutex::new(regular::own(path)?)), memory: Mutex::default() })
+        Ok(BudgetWindow { file: Some(Mutex::new(regular_file::own(path)?)), memory: Mutex::default() })
     }
 
     /// Creates a window that only this process knows.

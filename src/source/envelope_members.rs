@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::words::{ErrorEntry, ErrorWords, text_of};
+use super::error_words::{ErrorEntry, ErrorWords, text_of};
 
 /// The members of an answer.
 #[derive(Debug, Default)]

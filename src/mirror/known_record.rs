@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::in_place::InPlace;
 use super::ledger;
 use super::records::{Landing, payload};
+use super::volatile_in_place::InPlace;
 use crate::mirror::compare;
 use crate::record::Record;
 use crate::streams::Stream;

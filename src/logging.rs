@@ -104,7 +104,7 @@ fn guarded(text: &str, let_through: impl Fn(char) -> bool) -> Cow<'_, str> {
 /// Prints a line to standard output, as [`telemetry::print`](print()) does.
 #[macro_export]
 macro_rules! say {
-    ($($text:tt)*) => { $crate::telemetry::print(&format!("{}\n", format_args!($($text)*))) };
+    ($($text:tt)*) => { $crate::logging::print(&format!("{}\n", format_args!($($text)*))) };
 }
 
 /// Prints text to standard output. A closed pipe is not an error, because the reader has read enough. [`printed`]

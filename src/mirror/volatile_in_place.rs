@@ -1,4 +1,4 @@
-//! Records whose volatile values were written in place, under the `seq` that they have (`known.rs`). A destination of
+//! Records whose volatile values were written in place, under the `seq` that they have (`known_record.rs`). A destination of
 //! changes holds such a record as it was delivered under that `seq`, and does not learn of the new values. That is
 //! right as long as the values are volatile.
 //!

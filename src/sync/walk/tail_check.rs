@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::{fingerprint, hex};
 use super::answer::WalkAnswer;
+use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::verdict::EndReason;
 use crate::record::Record;
 
 /// A check of the end that is under way. It is stored, so that a run that is stopped in it goes on with it.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use super::budget::Headers;
-use super::http_date;
+use super::super::http_date;
+use super::Headers;
 use crate::number;
 
 /// The longest wait that is told: ten days. A longer one is cut to it.

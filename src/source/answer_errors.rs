@@ -13,9 +13,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::envelope::denies;
-use super::members::Envelope;
+use super::envelope_members::Envelope;
+use super::error_words::ErrorEntry;
 use super::response_names::is_ours;
-use super::words::ErrorEntry;
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
 use crate::policy::{self, Subject};

@@ -10,6 +10,11 @@
 //! Governor's own `until_ready` sleeps on its own clock. Here only its decision is used, and every wait is tokio's,
 //! so that tests can pause time.
 
+pub mod headers;
+mod pacer;
+mod unit;
+pub mod window;
+
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,10 +26,10 @@ use governor::state::NotKeyed;
 use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
-use super::budget_window::{BudgetWindow, Shared};
-use super::pacer::{Clock, InWindow, nanos};
+use self::pacer::{Clock, InWindow, nanos};
+use self::unit::Counting;
+use self::window::{BudgetWindow, Shared};
 use crate::error::{Error, Kind, Result, Wait};
-use crate::source::limit_unit::Counting;
 use crate::waits::{OpenWait, Waits};
 
 /// What the rate-limit headers of one answer say.

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::regular;
+use crate::regular_file;
 
 /// An open folder.
 pub struct Below(OwnedFd);
@@ -48,14 +48,14 @@ impl Below {
             if make {
                 make_folder(&folder, part)?;
             }
-            folder = regular::folder_at(&folder, part)?;
+            folder = regular_file::folder_at(&folder, part)?;
         }
         Ok((folder, last))
     }
 
     /// Opens a file for reading, or returns `None` if it does not exist.
     pub fn read(&self, name: &str) -> io::Result<Option<File>> {
-        missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular::read_at(folder, last)))
+        missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular_file::read_at(folder, last)))
     }
 
     /// Returns who may read a file, or `None` if there is no regular file.
@@ -86,7 +86,7 @@ impl Below {
     /// Removes a regular file, if it exists. Leaves anything else where it is.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(()) };
-        if !regular::is_at(&folder, last)? {
+        if !regular_file::is_at(&folder, last)? {
             return Ok(());
         }
         missing_is_none(rustix::fs::unlinkat(folder, last, AtFlags::empty()).map_err(io::Error::from)).map(drop)
@@ -114,7 +114,7 @@ impl Below {
     }
 
     fn folder(&self, name: &str) -> io::Result<Option<OwnedFd>> {
-        missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular::folder_at(folder, last)))
+        missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular_file::folder_at(folder, last)))
     }
 
     /// Makes the entries of the folder that `name` lies in durable.

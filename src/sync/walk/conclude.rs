@@ -5,13 +5,13 @@
 //! - A stream's one list is read a second time if it stood still, as far as its windows show. If the job forgoes that
 //!   (`double_collect`), its records are counted instead; two changes that cancel each other then go unnoticed.
 //! - If the messages of a conversation are in the order of their moments, page one is asked for again
-//!   ([`super::head`]).
+//!   ([`super::head_check`]).
 //! - Any other list is read again. So is every list of which the server claimed more rows than were read.
 
 use super::closing::{self, Closing, ReadList};
 use super::commit::{ReadWindow, WalkState, land};
 use super::driver::Ended;
-use super::head::{self, Head};
+use super::head_check::{self, Head};
 use super::position::Position;
 use super::second_pass::{self, SecondPass};
 use super::{Collect, Walk};
@@ -139,9 +139,9 @@ async fn finish(
                 SecondPass::Differs => return closing::close(read, closing, asked).await,
             }
         }
-        Then::CheckHead => match head::check(&mut read, walk, began, stands).await? {
+        Then::CheckHead => match head_check::check(&mut read, walk, began, stands).await? {
             Head::Same => Verdict::Continuous,
-            Head::Differs => return closing::close(read, closing, vec![(head::size_of_head(walk), 0)]).await,
+            Head::Differs => return closing::close(read, closing, vec![(head_check::size_of_head(walk), 0)]).await,
             Head::Stopped => return Ok(Ended::Stopped),
         },
         Then::ReadAgain => return closing::close(read, closing, Vec::new()).await,

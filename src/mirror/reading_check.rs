@@ -4,7 +4,7 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::sound;
+use super::integrity_check;
 use super::sums::{self, BLOCK, Total};
 use crate::error::{Error, Kind, Result, quote};
 use crate::record::SeqRange;
@@ -51,7 +51,7 @@ impl ReadingCheck {
         if !self.is_on {
             return Ok(Ok(()));
         }
-        let was = sound::blocks(c, self.stream, range.first / BLOCK, range.last / BLOCK)?;
+        let was = integrity_check::blocks(c, self.stream, range.first / BLOCK, range.last / BLOCK)?;
         if was == self.total {
             return Ok(Ok(()));
         }

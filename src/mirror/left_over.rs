@@ -75,6 +75,20 @@ fn count(c: &Connection, stream: Stream, shown: i64) -> rusqlite::Result<(u64, i
         .query_row(named_params! { ":stream": stream.number(), ":shown": shown }, |r| Ok((r.get(0)?, r.get(1)?)))
 }
 
+/// Returns those of these records that were no suspects when the setting changed, in run `shown`. A record that was one
+/// had gone from the list that the job asked for before: it may be gone, or merged into another one.
+pub fn unsuspected(c: &Connection, stream: Stream, ids: &[String], shown: i64) -> rusqlite::Result<Vec<String>> {
+    let mut of =
+        c.prepare_cached("SELECT suspect_run IS NULL OR suspect_run >= ? FROM record WHERE stream = ? AND id = ?")?;
+    let mut all = Vec::new();
+    for id in ids {
+        if of.query_row((shown, stream.number(), id), |r| r.get(0))? {
+            all.push(id.clone());
+        }
+    }
+    Ok(all)
+}
+
 /// Returns the ids of the live records of `child` that belong to these.
 pub fn children(c: &Connection, child: Stream, ids: &[String]) -> rusqlite::Result<Vec<String>> {
     let mut of = c.prepare_cached(

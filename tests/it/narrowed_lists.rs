@@ -72,6 +72,50 @@ fn a_narrowed_list_deletes_nothing_until_a_person_says_so() {
     }
 }
 
+/// A conversation that was merged into another one before the list was narrowed had gone for that reason. Its messages are
+/// searched for, and not deleted with those of conversations that the job does not ask for any more.
+#[test]
+fn what_had_gone_before_the_list_was_narrowed_leaves_its_messages() {
+    for mode in ["backfill", "incremental"] {
+        let source = "double_collect = false";
+        let (server, work) = (server(), Work::with_job(&job("out", mode, source)));
+        run(&server, &work, "job.toml", &[]).expect(0);
+        let moved: BTreeSet<String> = {
+            let mut account = server.account();
+            let account = &mut *account;
+            let list = account.lists.get_mut("getConversationList").expect("the list");
+            let open = |row: &Value| row["status"] == "OPEN";
+            let at = list.iter().rposition(open).expect("an open one");
+            let gone = list.remove(at)["_id"].as_str().expect("an id").to_owned();
+            let into =
+                list.iter().find(|row| open(row)).expect("another one")["_id"].as_str().expect("an id").to_owned();
+            let moved = account.messages.remove(&gone).expect("its messages");
+            let ids = moved.iter().map(|m| m["_id"].as_str().expect("an id").to_owned()).collect();
+            // Behind that one's own messages, so its entry shows the same last message as before.
+            account.messages.get_mut(&into).expect("its messages").extend(moved.into_iter().map(|mut message| {
+                message["conversation"] = json!(into);
+                message
+            }));
+            ids
+        };
+        let ended = run(&server, &work, "job.toml", &[]).expect(0);
+        assert!(ended.stdout.contains("1 record not shown and kept until another reading"), "{mode}: {}", ended.stdout);
+        write(&work, "job.toml", &job("out", mode, &format!("{source}\n{OPEN}")));
+        run(&server, &work, "job.toml", &["--allow-deletes"]).expect(0);
+        for _ in 0..3 {
+            let held = ids(&work, "out", "messages");
+            assert!(
+                moved.is_subset(&held),
+                "{mode}: {} of {} are there",
+                moved.intersection(&held).count(),
+                moved.len()
+            );
+            run(&server, &work, "job.toml", &[]).expect(0);
+        }
+        assert_eq!(ids(&work, "out", "messages"), open_ones(&server).1, "{mode}");
+    }
+}
+
 #[test]
 fn few_are_refused_like_many_and_in_mid_reading_too() {
     for (mode, cut) in [("incremental", None), ("backfill", Some(30)), ("incremental", Some(60))] {

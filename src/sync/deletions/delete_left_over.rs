@@ -29,11 +29,16 @@ impl Stage<'_> {
         let (shown, child) = (left.shown, self.child);
         loop {
             let gone = self.call(move |w, of| {
-                let ids = w.transaction(|t| left_over::ids(t, of.stream, shown, BATCH))?;
+                let (ids, asked_otherwise) = w.transaction(|t| {
+                    let ids = left_over::ids(t, of.stream, shown, BATCH)?;
+                    let asked_otherwise = left_over::unsuspected(t, of.stream, &ids, shown)?;
+                    Ok((ids, asked_otherwise))
+                })?;
                 let gone = stored::make_tombstones(w, of.run, of.stream, child, &ids, shown)?;
                 let Some(child) = child else { return Ok((gone, 0)) };
-                // These are not asked for any more either, so they are not searched for in other lists.
-                let of_these = w.transaction(|t| left_over::children(t, child, &ids))?;
+                // These are not asked for any more either, so they are not searched for in other lists. Those of a record
+                // that had gone before the job asked otherwise are orphans as in any night.
+                let of_these = w.transaction(|t| left_over::children(t, child, &asked_otherwise))?;
                 Ok((gone, stored::make_tombstones(w, of.run, child, None, &of_these, i64::MAX)?))
             });
             let (gone, with_them) = gone.await?;

@@ -1,6 +1,6 @@
-//! Handles many accounts in one process. `run` takes several accounts at a time, every other command takes one after
-//! the other. An account that fails does not keep the others from their turn. Each is reported in a block of its own,
-//! and the exit code is the gravest of all.
+//! Runs a command for the accounts of a job, in one process. `run` works on several accounts at a time; every other
+//! command works on one after the other. An account that fails does not stop the others. Each account is reported in
+//! a block of its own. The process exits with the gravest of the accounts' exit codes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,12 +19,13 @@ use crate::report::run_report::RunReport;
 use crate::report::terminal::{self, word};
 use crate::{logging, say};
 
-/// The most accounts named at the end for each outcome.
+/// The closing overview counts the accounts for each outcome and names those that did not end well, but at most this
+/// many for an outcome.
 const NAMED: usize = 20;
 
-/// Runs all accounts, `accounts_at_once` at a time, and reports each when it has ended. The accounts whose latest run
-/// began the longest ago come first. So if a time box ends before every account had its turn, the next run begins
-/// with the others.
+/// Runs all accounts, `accounts_at_once` at a time, and reports each when it has ended. Starts with the accounts
+/// whose latest run began the longest ago. So if the time box ends before every account was run, the next run begins
+/// with those that were left out.
 pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
     all.sort_by_cached_key(|one| std::fs::metadata(lock::beside(&one.mirror)).and_then(|lock| lock.modified()).ok());
     if all.is_empty() {
@@ -72,7 +73,8 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
     Exit::first(ended.into_iter().map(|(_, exit)| exit))
 }
 
-/// Prints an account's block, and the errors in it on standard error. Returns its exit code.
+/// Prints the report of one account, and its errors on standard error. Returns the account's exit code. With `quiet`,
+/// prints the errors only.
 fn tell((job, account): &(String, String), outcome: &Result<RunReport>, quiet: bool) -> Exit {
     let _within = logging::of_account(account).entered();
     let (block, exit) = match outcome {
@@ -100,7 +102,7 @@ fn failed(account: &str, error: &Error) {
     logging::failed(&format!("account {account}: {}", error.detail), policy::decide(&error.kind).hint);
 }
 
-/// Counts the outcomes, and names the accounts that did not end well.
+/// Returns one line that counts the accounts for each outcome and names the accounts that did not end well.
 fn overview(ended: &[(String, Exit)]) -> String {
     let mut parts = Vec::new();
     let mut told: Vec<Exit> = Vec::new();
@@ -122,8 +124,8 @@ fn overview(ended: &[(String, Exit)]) -> String {
     format!("{}: {}\n", counted(ended.len() as u64, "account"), parts.join(", "))
 }
 
-/// Runs `command` for one account after the other. If there is a `heading`, it is printed with the account's name. A
-/// job without accounts runs as one account, without a heading.
+/// Runs `command` for one account after the other. Prints `heading` and the account's name before each; `None` prints
+/// no headings. A job without accounts runs `command` once, without a heading.
 pub async fn each(
     all: Vec<Settings>,
     heading: Option<&str>,
@@ -151,7 +153,8 @@ pub async fn each(
     Ok(Exit::first(exits))
 }
 
-/// Says that the shard holds no account, which may happen if a job has few accounts.
+/// Prints, if `say` is set, that this shard (this machine's share of the job's accounts) has no account. That happens
+/// if a job has few accounts.
 fn nothing_to_do(say: bool) -> Exit {
     if say {
         say!("this shard holds none of the job's accounts: nothing to do");

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::quantity::counted;
 use crate::report::run_report::BoxTooSmall;
 
-/// The runs in a row that are judged, the latest included.
+/// The number of latest runs that are judged together.
 const RUNS: usize = 3;
-/// The earlier runs whose reports are read.
+/// The largest number of earlier runs whose reports are read.
 pub const EARLIER: usize = 100;
 
-/// What a run's report says about its box.
+/// What the report of one run says about its box: whether the box ended the run, the requests, and each stream's
+/// verdict.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Ran {
     #[serde(default)]
@@ -32,12 +33,14 @@ struct Read {
 }
 
 impl Ran {
-    /// Reads a report. Returns `None` if it is not the report of a whole run, for example because the run was killed.
+    /// Extracts the box's part from a run's report. Returns `None` if `report` is not the report of a complete run,
+    /// for example because the run was killed.
     pub fn read(report: &impl Serialize) -> Option<Ran> {
         serde_json::to_value(report).ok().and_then(|report| serde_json::from_value(report).ok())
     }
 
-    /// Reads the text of a report, like [`Ran::read`].
+    /// Extracts the box's part from a run's report that was stored as JSON. Returns `None` if it is not the report of
+    /// a complete run.
     pub fn parse(report: &str) -> Option<Ran> {
         serde_json::from_str(report).ok()
     }
@@ -47,18 +50,21 @@ impl Ran {
     }
 }
 
-/// What is known of a run's box.
+/// How much a box allows, and how much is still to be read.
 #[derive(Debug, Clone, Copy)]
 pub struct BoxSize {
-    /// The requests that `--max-requests` allows.
+    /// The number of requests that `--max-requests` allows. `None` if the run has no such limit.
     pub allowed: Option<u64>,
-    /// The requests that are left of the reading, as a plan would count them. `None` if that is unknown.
+    /// The number of requests that the rest of the reading takes, estimated as `plan` does. `None` if that is
+    /// unknown.
     pub left: Option<u64>,
 }
 
-/// Returns the streams that none of the latest runs has read to their end, or `None` if a box did not end each of
-/// these runs. `runs` begins with the latest. Earlier runs of the same round count for what the reading has taken so
-/// far.
+/// Returns the streams that none of the last three runs has read to their end. Returns `None` if there are no such
+/// streams, or if not all three runs were ended by their boxes.
+///
+/// `runs` begins with the latest run and may hold more than three. The earlier ones of the same round count for the
+/// requests that the reading has taken so far.
 pub fn of(runs: &[Ran], size: BoxSize) -> Option<BoxTooSmall> {
     let latest_ones = runs.get(..RUNS).filter(|runs| runs.iter().all(|run| run.boxed))?;
     let latest = latest_ones.first()?;

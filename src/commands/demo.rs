@@ -1,6 +1,6 @@
-//! `demo`: copies a whole account from a built-in sandbox, over a real socket and through the real pipeline. Tokens
-//! live half a second, and there are faults on the way. Then it compares the files with the sandbox's truth, cell by
-//! cell, and reports the result.
+//! `demo`: copies a whole account from a built-in sandbox, over a real socket and with the same code as a run. Tokens
+//! expire after half a second, and requests fail now and then. At the end the demonstration compares the delivered
+//! files with the sandbox's own data, cell by cell, and prints the result.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,8 @@ use crate::streams::Stream;
 
 const JOB: &str = include_str!("../../jobs/demo.toml");
 
-/// Runs the demonstration.
+/// Runs a job against the built-in sandbox, compares the result with the sandbox's own data, and prints what it
+/// found. Needs no account. Exits with an integrity failure if a cell differs, or if no fault occurred.
 pub async fn demo(quiet: bool) -> Result<Exit> {
     let options = SandboxOptions {
         contacts: 4_000,
@@ -75,7 +76,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     Ok(Exit::Integrity)
 }
 
-/// Removes the mirror that an earlier demonstration made.
+/// Removes the mirror of an earlier demonstration.
 fn fresh(mirror: &Path) -> Result<()> {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = mirror.as_os_str().to_owned();
@@ -90,7 +91,8 @@ fn fresh(mirror: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compares a CSV file with the truth. Returns the number of rows and the number of records that differ.
+/// Compares a CSV file with the sandbox's own records of a stream. Returns the number of rows, and the number of
+/// records that differ or are missing.
 async fn compare(sandbox: &Running, stream: Stream, file: &Path) -> Result<(usize, usize)> {
     let url = format!("http://{}/truth/{stream}?objects=all", sandbox.address());
     let failed = |e: String| Error::new(Kind::Network, format!("the truth of {stream}: {e}"));
@@ -118,7 +120,7 @@ async fn compare(sandbox: &Running, stream: Stream, file: &Path) -> Result<(usiz
     Ok((rows, differences + truth.len()))
 }
 
-/// Returns whether a cell shows this value.
+/// Returns whether the text of a CSV cell stands for this JSON value.
 fn is(value: &Value, cell: &str) -> bool {
     match value {
         Value::Null => cell.is_empty(),

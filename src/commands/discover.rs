@@ -1,5 +1,6 @@
-//! `discover JOB`: finds out how a server spells this API, and prints it ready to paste into the job file, each part
-//! with its evidence. It remembers nothing. A run finds out the same by itself on its first night.
+//! `discover JOB`: finds out how a server spells this API, and prints the result as TOML to paste into the job file,
+//! each part with its evidence. Nothing is stored in the mirror. A run finds out the same by itself on its first
+//! night.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +18,8 @@ use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::say;
 
-/// Runs the discovery. Exits with 2 if a person must write something by hand.
+/// Finds out how the server spells the API, and prints it. Exits with 2 if something could not be found out and a
+/// person must write it by hand.
 pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let mut all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let (Some(settings), true) = (all.pop(), all.is_empty()) else {
@@ -74,7 +76,8 @@ fn line(finding: &Finding) -> String {
     format!("{certainty:<12} {}: {} ({})", finding.part, finding.value, finding.evidence)
 }
 
-/// Returns what is still open as comments, each with the line to write.
+/// Returns TOML comments for what could not be found out: for each part the reason, and the line for a person to
+/// write.
 fn unsettled(outcome: &NegotiationOutcome) -> String {
     outcome
         .open
@@ -85,7 +88,8 @@ fn unsettled(outcome: &NegotiationOutcome) -> String {
 /// The first line of a file that this command wrote.
 const OURS: &str = "# written by qpien-sync discover, which may write it anew";
 
-/// Refuses a file that this command did not write or cannot write, before it makes any request.
+/// Returns an error if `--write` names a file that this command did not write, that is the job file, or that cannot
+/// be written. Called before the first request.
 fn may_write(file: &Path, job: &Path) -> Result<()> {
     let refused = |why: String| Err(Error::usage(format!("--write {}: {why}", file.display())));
     let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
@@ -103,7 +107,8 @@ fn may_write(file: &Path, job: &Path) -> Result<()> {
     opened.or_else(|e| refused(e.to_string()))
 }
 
-/// Writes the file. What is still open stands on top, where a person can fill in the lines.
+/// Writes what was found out to the file. Parts that a person must write come first, as comments with a line to fill
+/// in.
 fn write(file: &Path, settled: &Table, outcome: &NegotiationOutcome) -> Result<()> {
     let text = toml::to_string(settled).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
     let text = format!("{OURS}\n{}{text}", unsettled(outcome));

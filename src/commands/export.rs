@@ -1,5 +1,5 @@
-//! `export JOB`: delivers again from the mirror, without one API request. As in a run, a stream is held if it is
-//! incomplete or if a run refused its deletions.
+//! `export JOB`: delivers what the mirror holds to the job's destinations, without any API request. As in a run, a
+//! stream is held back if it is incomplete or if a run refused its deletions.
 
 use super::accounts;
 use super::overlap::apart;
@@ -23,7 +23,7 @@ use crate::sync::dialect;
 /// The hint for streams that are held back.
 const HELD: &str = "run the job again until they are complete; publish = \"always\" delivers them all the same";
 
-/// Exports a job.
+/// Delivers the mirror of each account of a job.
 pub async fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
     let flags = Flags {
         mirror: args.mirror.clone(),
@@ -104,8 +104,9 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     Ok(Exit::first(exits))
 }
 
-/// Returns the job's streams whose deletions are refused and not settled, with the reason. Either too many of their
-/// records were missing from a reading, or records of the mirror are not asked for any more.
+/// Returns the job's streams with refused deletions that no later run has settled, each with the reason. Deletions
+/// are refused if too many records were missing from a reading, or if the job no longer asks for some records of the
+/// mirror.
 fn refused(settings: &Settings) -> Result<Vec<(Stream, String)>> {
     if !settings.deletes.on {
         return Ok(Vec::new());

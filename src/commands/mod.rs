@@ -1,5 +1,5 @@
-//! One file for each subcommand. Each takes the parsed arguments and returns an exit code. `setup` makes what several
-//! of them need first.
+//! One file for each subcommand. Each takes the parsed arguments and returns an exit code. `setup` makes the flags
+//! and the source that several subcommands need.
 
 pub mod accounts;
 mod box_size;
@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::logging;
 use crate::policy::{self, Exit};
 
-/// Runs the subcommand.
+/// Runs the subcommand that the command line names. Returns its exit code.
 pub async fn dispatch(cli: Cli) -> Result<Exit> {
     let prints = prints_its_product(&cli.command);
     let exit = Box::pin(run_command(cli)).await?;
@@ -38,8 +38,8 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
     }
 }
 
-/// Returns whether the command is run for what it prints. If so, output that could not be written is a failure. For
-/// the other commands the exit code says everything.
+/// Returns whether the purpose of the command is its output on standard output. If so, output that could not be
+/// written is a failure. For the other commands the exit code is enough.
 fn prints_its_product(command: &Command) -> bool {
     match command {
         Command::Run(args) => args.print_config,

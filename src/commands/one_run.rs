@@ -1,5 +1,5 @@
-//! One run of one job. It finds out everything that is known to make it fail before the first request. Then it reads,
-//! delivers and reports.
+//! One run of one job. Before the first request it checks everything that could be known to make the run fail. Then
+//! it reads from the API, delivers to the destinations and stores a report.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,28 +40,29 @@ use crate::sync::{self, Context, DialectSettings};
 /// What all runs of one process share.
 #[derive(Default)]
 pub struct Common {
-    /// Whether only failures are reported.
+    /// Whether to print failures only.
     pub quiet: bool,
-    /// Whether several accounts are run side by side.
+    /// Whether several accounts run side by side.
     pub many: bool,
-    /// Whether the mirror is taken over for this account (`--adopt-mirror`).
+    /// Whether this account may take over a mirror that belongs to another account (`--adopt-mirror`).
     pub adopt: bool,
-    /// When each run ends at the latest.
+    /// The limits in time and requests after which a run ends.
     pub time_box: TimeBox,
-    /// The stop signal for all runs.
+    /// The stop signal for all runs of the process.
     pub stop: Stop,
-    /// Held during a delivery, so that deliveries run one at a time and their memory does not add up.
+    /// A lock held during a delivery. Deliveries run one at a time, so the memory that they take does not add up.
     pub delivering: Mutex<()>,
 }
 
-/// Opens the mirror, and locks it for the job. Refuses a mirror that lies where the output goes.
+/// Opens the mirror, and locks it for the job. Returns an error if a delivery of the job would overwrite the mirror's
+/// files.
 fn open(settings: &Settings) -> Result<Mirror> {
     apart(settings)?;
     Mirror::open(&settings.mirror, &format!("job {}", settings.name), settings.dialect.dates())
 }
 
-/// Makes one run of at most `requests` requests. Also returns whether the run continued a reading that was begun so
-/// long ago that another is due.
+/// Makes one run of at most `requests` requests; `None` means no limit. Returns the run's report, and `true` if the
+/// run continued a reading that began so long ago that another reading is due.
 pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64>) -> Result<(RunReport, bool)> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
@@ -147,7 +148,8 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
     Ok((report, is_old))
 }
 
-/// Delivers what a run has read, and stores the run's report.
+/// Delivers what a run has read, and stores the run's report. `known` is what was known before the run read its first
+/// page, and `outcome` is the result of the reading.
 async fn conclude(
     settings: &Settings,
     common: &Common,
@@ -190,8 +192,8 @@ async fn conclude(
     Ok(report)
 }
 
-/// Returns the streams that did not fit into the boxes of the latest runs. Only incremental runs count, because a
-/// backfill is meant to take many boxes.
+/// Returns the streams that the latest runs could not read to their end within their boxes. Returns `None` for a
+/// backfill, because it is meant to take many boxes.
 async fn starved(
     settings: &Settings,
     context: &Context,
@@ -211,7 +213,7 @@ async fn starved(
     Ok(box_size::of(&runs, BoxSize { allowed: common.time_box.requests, left }))
 }
 
-/// The error of a run that was stopped before it had read anything.
+/// Returns the error of a run that was stopped before it had read anything.
 fn stopped_early(settings: &Settings, stop: &Stop) -> Error {
     let why = match stop.why() {
         None => format!("; {}", undelivered(settings)),
@@ -223,7 +225,7 @@ fn stopped_early(settings: &Settings, stop: &Stop) -> Error {
     Error::new(Kind::Stopped, format!("stopped before anything was read{why}"))
 }
 
-/// The message of a run that a signal stopped before it delivered.
+/// Returns the message of a run that a signal stopped before it delivered.
 fn undelivered(settings: &Settings) -> String {
     let account = settings.account.as_ref().map(|name| format!(" --account {name}")).unwrap_or_default();
     let job = settings.job.display();
@@ -236,8 +238,8 @@ fn spelling(settings: &Settings) -> DialectSettings {
     DialectSettings { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone(), turn: Arc::default() }
 }
 
-/// Finds out how the API is spelled. For an incremental run also finds out which lists can be asked for changes
-/// alone.
+/// Finds out how the API is spelled. For an incremental run, also finds out which lists can be filtered by the date
+/// of the last change.
 async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Result<(KnownAtStart, ChangedSince)> {
     let endpoint = &settings.source.endpoint;
     let mut known = sync::dialect::settle(source, mirror, endpoint, &settings.spelled, &settings.streams).await?;
@@ -251,17 +253,17 @@ async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Resul
     Ok((known, tails))
 }
 
-/// Returns how far back readings reach, in milliseconds.
+/// Converts the job's `lookback` and `full_every` to milliseconds.
 fn terms(settings: &Settings) -> ReadingTerms {
     let milliseconds = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     ReadingTerms { lookback: milliseconds(settings.lookback), full_every: milliseconds(settings.full_every) }
 }
 
-/// Returns how many walks of one stream run at the same time. There are enough that one request is always full while
-/// others are in flight.
+/// Returns how many walks of one stream run at the same time: enough to fill one request with questions while others
+/// are in flight.
 ///
-/// If `few` is set, they fill just one request. That is for a box that continues a reading: a run that begins many
-/// lists and ends none would have to begin them again in the next box.
+/// If `few` is set, the walks fill just one request. `few` is for a box that continues a reading. A run that begins
+/// many lists and ends none of them would have to begin them again in the next box.
 fn walks(settings: &Settings, few: bool) -> usize {
     if few {
         return settings.source.aliases_per_request.max(1);
@@ -282,8 +284,8 @@ async fn finish(
     mirror.call(move |w| deliver::finish_pending(w, &settings, &mut destinations).map(|()| destinations)).await
 }
 
-/// Delivers on the mirror's own thread. So nothing else is written meanwhile, and the delivery reuses the memory that
-/// this thread has freed. The memory of another thread would add to it.
+/// Delivers on the mirror's own thread. So nothing is written to the mirror meanwhile, and the delivery reuses memory
+/// that this thread has freed, instead of taking more on another thread.
 async fn deliver(
     settings: &Settings,
     mirror: &Mirror,
@@ -314,8 +316,8 @@ async fn deliver(
     Ok(())
 }
 
-/// Adds notes about the mirror's file for the operator: records that are damaged, and a log that another reader keeps
-/// from shrinking.
+/// Adds notes about the mirror's file for the operator: damaged records, and a write-ahead log that cannot shrink
+/// because another program reads the mirror.
 async fn of_mirror(settings: &Settings, mirror: &Mirror, report: &mut RunReport, exits: &mut Vec<Exit>) -> Result<()> {
     for (_, error) in deliver::damaged(settings)? {
         exits.push(policy::decide(&error.kind).exit);

@@ -1,8 +1,8 @@
-//! Refuses a job whose mirror lies where its output goes, before anything is opened. A delivery replaces the files
-//! that it names and removes former ones, so a mirror among them would be lost.
+//! Refuses a job whose mirror is in a folder into which the job delivers, before anything is opened. A delivery
+//! replaces the files that it names and removes older ones, so it could overwrite or remove the mirror.
 //!
-//! Two paths are compared as places, whether they are written through `.` and `..`, through a link, or as a second
-//! name of the same file.
+//! The module compares the real locations of the two paths. `.` and `..`, symbolic links and hard links do not hide
+//! that two paths lead to the same file.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::destinations::manifest::{NAME, is_ours_of_any};
 use crate::error::{Error, Result};
 use crate::streams;
 
-/// The endings of the mirror and of the files that lie beside it.
+/// The endings of the mirror's file and of the files beside it: SQLite's and the lock.
 const BESIDE: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
 
-/// Returns an error if the mirror lies where a destination of the job writes.
+/// Returns an error if a delivery of the job would overwrite or remove the mirror.
 pub fn apart(settings: &Settings) -> Result<()> {
     let mirror = canonical(&settings.mirror);
     for folder in settings.destinations.iter().filter_map(|d| d.target.folder()) {
@@ -42,7 +42,7 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Returns whether a delivery into `output` writes or removes what lies at `path`.
+/// Returns whether a delivery into the folder `output` writes or removes a file at `path`.
 fn is_written(output: &Path, path: &Path) -> bool {
     let Ok(name) = path.strip_prefix(output) else { return false };
     // Some file systems do not distinguish case.
@@ -51,8 +51,8 @@ fn is_written(output: &Path, path: &Path) -> bool {
     first == STAGING || [NAME, LOCK].contains(&&*name) || is_ours_of_any(&name)
 }
 
-/// Returns whether a file that a delivery into `output` replaces is another name for the mirror or for a file beside
-/// it.
+/// Returns whether one of the files that a delivery into `output` replaces is a hard link or a symbolic link to the
+/// mirror or to a file beside it.
 fn has_second_name(mirror: &Path, output: &Path) -> bool {
     let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
     let of_mirror: Vec<_> = BESIDE.iter().filter_map(|ending| identity(&with(mirror, ending))).collect();

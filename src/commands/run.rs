@@ -1,5 +1,5 @@
-//! `run JOB`: reads from the API into the mirror, then delivers to the job's destinations. It finds out everything
-//! that is known to make it fail before the first request.
+//! `run JOB`: reads from the API into the mirror, then delivers to the job's destinations. Before the first request
+//! it checks everything that could be known to make the run fail.
 
 use super::one_run::{Common, run_once};
 use super::{accounts, setup};
@@ -13,10 +13,11 @@ use crate::report::run_report::RunReport;
 use crate::report::terminal;
 use crate::sync::time_box::{TimeBox, Until};
 
-/// The fewest requests that bring a run forward: the token, and what first shows how a list is paged.
+/// The smallest request budget with which a run makes progress. It covers the request for a token and the requests
+/// that find out how the server pages a list.
 const LEAST_REQUESTS: u64 = 5;
 
-/// Runs a job file.
+/// Runs each account of a job, or prints the effective settings if `--print-config` is given.
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     let flags = Flags { allow_deletes: args.allow_deletes, ..setup::flags(&args.job) };
     if args.print_config {
@@ -60,8 +61,10 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     Ok(report.exit_code)
 }
 
-/// Runs what the settings describe, and returns its report. If a run in a box ends a reading that was begun a day
-/// before, it begins another with what is left of the box. Otherwise one reading that was cut off would make every
+/// Makes one run, or two, and returns the report.
+///
+/// A second run is made if the first one, within a box, completed a reading that began a day or more ago. The second
+/// run begins the next reading with what is left of the box. Otherwise one reading that was cut off would make every
 /// later night's reading a day old.
 pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunReport> {
     let (report, is_old) = run_once(settings, common, common.time_box.requests).await?;

@@ -10,7 +10,7 @@ use crate::sandbox::faults::adversary::Adversary;
 use crate::sandbox::{SandboxOptions, faults, start};
 use crate::say;
 
-/// Serves until a signal comes.
+/// Starts the sandbox, and serves until the process gets a stop signal.
 pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
     let refused = |e: sandbox::StartError| match (&args.sdl, &e) {
         (Some(file), sandbox::StartError::Schema(_)) => Error::usage(format!("--sdl {}: {e}", file.display())),
@@ -72,7 +72,8 @@ fn options(args: &SandboxArgs) -> Result<SandboxOptions> {
     })
 }
 
-/// Returns the schema to serve, with the filter that `--updated-after` adds.
+/// Returns the GraphQL schema that the sandbox serves. With `--updated-after`, its list of contacts has a filter by
+/// the date of the last change.
 fn sdl(args: &SandboxArgs) -> Result<String> {
     const TAKES: &str = "getContactList(page: Int, limit: Int)";
     let sdl = given(args)?;

@@ -8,7 +8,7 @@ use crate::source::Source;
 use crate::source::rate_limit::Budget;
 use crate::source::rate_limit::window::BudgetWindow;
 
-/// Returns the flags of a job.
+/// Returns the values of the command-line flags that override the job file.
 pub fn flags(args: &JobArgs) -> Flags {
     Flags {
         endpoint: args.endpoint.clone(),
@@ -22,12 +22,12 @@ pub fn flags(args: &JobArgs) -> Flags {
     }
 }
 
-/// Makes the source that the settings describe. Makes no request.
+/// Makes the source that the settings describe, without a limit on the total number of requests. Sends no request.
 pub fn source(settings: &Settings) -> Result<Source> {
     source_with_at_most(settings, u64::MAX)
 }
 
-/// Makes the source that the settings describe, limited to a number of requests.
+/// Makes the source that the settings describe. It sends at most `requests` requests in all.
 pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source> {
     let s = &settings.source;
     let folder = env::state_folder();

@@ -1,4 +1,4 @@
-//! `status`: shows what the mirror holds and how far its walks have come. It can read while a job is running.
+//! `status`: shows what the mirror holds and how far its walks have come. It may be called while a job is running.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::streams;
 use crate::sync::dialect;
 use crate::sync::run::{as_of, judge};
 
-/// Shows the status.
+/// Prints the status of each account of a job, or of one mirror if no job is named.
 pub async fn status(args: &StatusArgs) -> Result<Exit> {
     let Some(job) = &args.job else {
         let path = args.mirror.clone().unwrap_or_else(|| "state/qpien.db".into());

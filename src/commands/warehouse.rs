@@ -1,4 +1,4 @@
-//! `warehouse sql`: prints or writes the SQL that loads the change files into an engine.
+//! `warehouse sql`: prints or writes the SQL that loads change files into a database engine such as BigQuery.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ fn sql(args: &WarehouseSqlArgs) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-/// Returns the streams with these names. Without names, returns those of a job that names none.
+/// Returns the streams with these names. Without names, returns the streams that a job reads if it names none.
 fn named(names: &[String]) -> Result<Vec<Stream>> {
     if names.is_empty() {
         return Ok(streams::DEFAULT.into());

@@ -1,11 +1,11 @@
 //! `[[account]]`: many accounts in one job, each with its own key, mirror and output.
 //!
-//! An account becomes a job of its own: the job file with the account's key in its `[source]` and the account's name
-//! in place of `{account}`. All other code sees one account's settings and never another's.
+//! Each account becomes a job of its own: the job file with the account's key in its `[source]`, and with the
+//! account's name instead of `{account}`. All other code sees the settings of one account and never those of another.
 //!
-//! Before anything runs, this module refuses what two accounts would share, and an account without its credentials,
-//! because a night with only some of its accounts is worse than none. Only the chosen accounts need their
-//! credentials, so a machine holds no secrets but those of its own part.
+//! Before anything runs, this module refuses accounts that share a path or a key, and accounts without credentials,
+//! because a night with only some of the accounts is worse than none. Only the chosen accounts need credentials, so a
+//! machine holds only the secrets of its own share of the accounts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,13 +24,14 @@ use crate::error::{Error, Result};
 /// The placeholder for an account's name in paths.
 pub const PLACEHOLDER: &str = "{account}";
 
-/// The longest name of an account, in bytes. File systems take 255 bytes, and endings follow the name.
+/// The longest name of an account, in bytes. File systems allow 255 bytes for a file name, and endings follow the
+/// account's name.
 const LONGEST: usize = 100;
 
-/// `accounts_at_once` if the job does not set it.
+/// The default of `accounts_at_once`, the number of accounts that run at the same time.
 pub const AT_ONCE: u32 = 8;
 
-/// An `[[account]]` table as it is written.
+/// An `[[account]]` table as the user wrote it, before defaults and checks.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -42,7 +43,7 @@ pub struct AccountTable {
     pub requests_per_minute: Option<u32>,
 }
 
-/// A file of accounts.
+/// The content of the file that the job's `accounts` key names.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listed {
@@ -50,7 +51,7 @@ struct Listed {
     account: Vec<AccountTable>,
 }
 
-/// An account with the place that it was read from, for messages.
+/// An account, and the file and line that it was read from, for error messages.
 struct Found {
     account: AccountTable,
     place: String,
@@ -62,8 +63,9 @@ impl Found {
     }
 }
 
-/// Returns the chosen accounts, each as its name and a job of its own. Returns `None` for a job that lists no
-/// accounts.
+/// Returns the accounts that the flags choose, each as its name and a job of its own. Returns `None` for a job that
+/// lists no accounts. `text` is the job file's text and `path` its path. If `online` is set, accounts without
+/// credentials, or with the same key, are an error.
 pub fn chosen(job: &Job, text: &str, path: &Path, flags: &Flags, online: bool) -> Result<Option<Vec<(String, Job)>>> {
     let place = path.display().to_string();
     if job.account.is_empty() && job.accounts.is_none() {
@@ -86,7 +88,7 @@ pub fn chosen(job: &Job, text: &str, path: &Path, flags: &Flags, online: bool) -
     Ok(Some(picked.into_iter().map(|found| (found.name().to_owned(), of_account(job, &found.account))).collect()))
 }
 
-/// Refuses flags and keys that are about accounts, for a job that lists none.
+/// Returns an error if a job that lists no accounts has flags or keys that are about accounts.
 fn alone(job: &Job, text: &str, place: &str, flags: &Flags) -> Result<()> {
     if !flags.accounts.is_empty() || flags.shard.is_some() {
         let flag = if flags.shard.is_some() { "--shard" } else { "--account" };
@@ -105,7 +107,8 @@ fn alone(job: &Job, text: &str, place: &str, flags: &Flags) -> Result<()> {
     }
 }
 
-/// Returns the accounts of the job file and of the file that it names. Returns an error if a name occurs twice.
+/// Returns the accounts of the job file and of the file that its `accounts` key names. Returns an error if a name
+/// occurs twice or cannot be used in a path.
 fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
     let place = path.display().to_string();
     for (key, given) in
@@ -164,7 +167,7 @@ fn found(accounts: Vec<AccountTable>, text: &str, place: &str) -> Vec<Found> {
     accounts.into_iter().map(located).collect()
 }
 
-/// Returns the paths that must be each account's own, with their keys.
+/// Returns the settings that must differ between accounts: the job key and the value of each path or schema.
 fn templates(job: &Job) -> Vec<(String, Option<&str>)> {
     let destinations = job.destination.iter().enumerate();
     let destinations = destinations.map(|(i, d)| match d.kind {
@@ -176,7 +179,7 @@ fn templates(job: &Job) -> Vec<(String, Option<&str>)> {
     [("mirror.path".to_owned(), job.mirror.path.as_deref())].into_iter().chain(destinations).collect()
 }
 
-/// Refuses paths that two accounts would share.
+/// Returns an error if two accounts would share a path or a database schema.
 fn own_places(job: &Job, text: &str, place: &str, names: &[&str]) -> Result<()> {
     let mut taken: HashMap<String, String> = HashMap::new();
     for (key, path) in templates(job) {
@@ -206,7 +209,7 @@ fn own_places(job: &Job, text: &str, place: &str, names: &[&str]) -> Result<()> 
     Ok(())
 }
 
-/// Returns the accounts that `--account` or `--shard` picks, in the order of the files.
+/// Returns the accounts that `--account` or `--shard` chooses, or all if neither is given, in the order of the files.
 fn picked<'l>(listed: &'l [Found], place: &str, flags: &Flags) -> Result<Vec<&'l Found>> {
     let shard = flags.shard.as_deref().map(Shard::read).transpose()?;
     for name in &flags.accounts {
@@ -222,7 +225,7 @@ fn picked<'l>(listed: &'l [Found], place: &str, flags: &Flags) -> Result<Vec<&'l
     Ok(listed.iter().filter(by_name).filter(by_shard).collect())
 }
 
-/// Refuses accounts with incomplete credentials, and names all of them at once.
+/// Returns an error that names every account with incomplete credentials.
 fn refuse_incomplete(picked: &[&Found]) -> Result<()> {
     let mut lacking = Vec::new();
     for found in picked {
@@ -247,7 +250,8 @@ fn refuse_incomplete(picked: &[&Found]) -> Result<()> {
     )))
 }
 
-/// Refuses two accounts with one key. A copied line would store one account's records under another's name.
+/// Returns an error if two accounts have the same key. Otherwise a copied line would store one account's records
+/// under another's name.
 fn refuse_one_key(picked: &[&Found]) -> Result<()> {
     let mut seen: HashMap<(String, Option<&String>), &Found> = HashMap::new();
     for found in picked {
@@ -265,12 +269,13 @@ fn refuse_one_key(picked: &[&Found]) -> Result<()> {
     Ok(())
 }
 
-/// Puts an account's name into a schema's name. A `-` becomes `_`, because a name without quotes cannot hold it.
+/// Puts an account's name into a schema's name. A `-` becomes `_`, because PostgreSQL does not allow it in an
+/// unquoted name.
 fn of_schema(schema: &str, name: &str) -> String {
     schema.replace(PLACEHOLDER, &name.replace('-', "_"))
 }
 
-/// Returns an example of a key's value with the placeholder in it.
+/// Returns an example value with the placeholder in it, for an error message about this job key.
 fn example(key: &str) -> String {
     match key {
         "mirror.path" => format!("state/{PLACEHOLDER}.db"),
@@ -279,7 +284,7 @@ fn example(key: &str) -> String {
     }
 }
 
-/// Returns the job with this account's own values.
+/// Returns a copy of the job with one account's key, endpoint and paths.
 fn of_account(job: &Job, account: &AccountTable) -> Job {
     let own = |path: &str| path.replace(PLACEHOLDER, account.name.get_ref());
     let mut job = Job { accounts: None, account: Vec::new(), ..job.clone() };
@@ -295,8 +300,8 @@ fn of_account(job: &Job, account: &AccountTable) -> Job {
     job
 }
 
-/// Returns the place of a key, with its line. Array tables get no line, because the line of one of them cannot be
-/// told from its siblings'.
+/// Returns the file and line of a job key, for error messages. Keys of array tables get no line, because this module
+/// cannot find out which of the tables is meant.
 fn at(text: &str, place: &str, key: &str) -> String {
     let line = job::line_of_path(text, key).filter(|_| !key.contains('['));
     format!("{place}{}", line.map(|line| format!(":{line}")).unwrap_or_default())

@@ -1,14 +1,15 @@
-//! Cleans and checks an API key's id and secret as people paste them.
+//! Cleans and checks an API key's id and secret, which people often paste with something extra.
 //!
 //! - Line breaks, blanks or a byte order mark around the value are removed.
-//! - A control character or an invisible character within it is refused and named, because no key has one.
-//! - Quotes that an env file keeps, or the variable's name, are a suspicion. If the server refuses the key, the error
-//!   tells it.
+//! - A control character or an invisible character inside the value is an error that names the character, because no
+//!   key has one.
+//! - Quotes around the value, or the variable's name before it, are only suspicious. If the server refuses the key,
+//!   the error message mentions them.
 
 use crate::error::{Error, Result, is_plain};
 
-/// Returns the value without the blanks around it. An error names the place and the character, and shows nothing of
-/// the value.
+/// Returns the value without the blanks around it. `place` is where the value is set, for the error message, which
+/// shows nothing of the value.
 pub fn cleaned(place: &str, value: &str) -> Result<String> {
     let value = value.trim_matches(is_blank);
     match value.chars().find(|c| c.is_control() || !is_plain(*c)) {
@@ -20,7 +21,8 @@ pub fn cleaned(place: &str, value: &str) -> Result<String> {
     }
 }
 
-/// Says what looks wrong with a value, in case the server refuses it. Shows nothing of the value.
+/// Returns a sentence about what looks wrong with a value, for the case that the server refuses the key; `None` if
+/// nothing does. Shows nothing of the value but the quotes around it. `place` is where the value is set.
 pub fn suspicion(place: &str, value: &str) -> Option<String> {
     const QUOTES: [(char, char); 8] =
         [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»'), ('<', '>')];
@@ -39,7 +41,7 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200d}' | '\u{2060}')
 }
 
-/// Names a character that is not visible.
+/// Returns the name of an invisible character, for example `a tab (U+0009)`.
 fn named(c: char) -> String {
     let name = match c {
         '\0' => "a NUL",

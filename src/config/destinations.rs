@@ -16,7 +16,7 @@ use crate::destinations::parquet;
 use crate::destinations::{Content, DestinationTerms, csv, jsonl};
 use crate::error::{Error, Result};
 
-/// A destination's settings.
+/// The settings of one destination: what it is given, and where and how that is written.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct DestinationSettings {
@@ -32,20 +32,21 @@ pub enum Target {
         path: PathBuf,
         written: FileFormat,
         split: Option<u64>,
-        /// The most files of changes that a stream has before older ones are folded; 0 means no limit.
+        /// The number of change files that a stream may have. A delivery that exceeds it merges the older files into
+        /// fewer ones. 0 means no limit.
         max_files: usize,
         retry_for: Duration,
-        /// The mode of the files of a local folder, if the job sets it.
+        /// The permissions of new files in a local folder, for example `0o644`. `None` if the job does not set them.
         mode: Option<u32>,
     },
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::destinations::postgres::PostgresOptions>),
 }
 
-/// The longest `retry_for`, because a repeated request keeps the signature of its first try.
+/// The longest `retry_for` that a job may set, because a repeated request keeps the signature of its first attempt.
 const RETRY_AT_MOST: Duration = Duration::from_secs(300);
 
-/// `max_files` if the job does not set it.
+/// The default of `max_files`, the number of change files that a stream may have.
 const MAX_FILES: usize = 100;
 
 impl Target {
@@ -58,7 +59,8 @@ impl Target {
         }
     }
 
-    /// Returns the place that no two destinations may share, and its name in messages.
+    /// Returns the folder, object store path or schema that no two destinations may share, and its name in error
+    /// messages.
     fn place(&self) -> (String, String) {
         match self {
             Target::Files { path, .. } => {
@@ -84,7 +86,8 @@ pub enum FileFormat {
     Parquet(parquet::ParquetOptions),
 }
 
-/// Reads the destinations of a job.
+/// Turns the `[[destination]]` tables of a job into settings. Returns an error if two of them write to the same
+/// location.
 pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<DestinationSettings>> {
     if flags.out.is_some() && job.destination.len() != 1 {
         return Err(Error::usage(format!(
@@ -129,7 +132,8 @@ pub(super) fn key(i: usize, name: &str) -> String {
     format!("destination[{i}].{name}")
 }
 
-/// Reads how long a remote place is tried.
+/// Reads `retry_for`: how long failed operations on an object store or a database are repeated. `i` and `d` are the
+/// destination's number and table. `usual` is the default.
 pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, usual: &str) -> Result<Duration> {
     let lasts = p.duration(&key(i, "retry_for"), d.retry_for.as_ref(), usual)?;
     if lasts > RETRY_AT_MOST {
@@ -138,7 +142,8 @@ pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable,
     Ok(lasts)
 }
 
-/// Reads a destination of files.
+/// Turns a `[[destination]]` table of a kind that writes files into settings. `i` and `d` are the destination's
+/// number and table.
 fn files(
     p: &mut Picker<'_>,
     i: usize,
@@ -220,8 +225,8 @@ fn files(
     Ok(Target::Files { path, written, split, max_files, retry_for, mode })
 }
 
-/// Reads the mode of files as `chmod` takes it: octal digits that say who may read and write. Their user must be
-/// allowed both; otherwise no run could deliver there again or verify the files.
+/// Reads the permissions of files as `chmod` takes them, in octal digits, for example `0640`. The owner must be
+/// allowed to read and write. Otherwise no run could deliver there again or verify the files.
 fn mode(text: &str, place: &str) -> Result<u32> {
     let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && mode & !0o666 == 0 && mode & 0o600 == 0o600);

@@ -1,4 +1,5 @@
-//! `[source.dialect]`: a table that replaces parts of how the API is spelled, or the name of a file in the same form.
+//! `[source.dialect]`: a table that overrides parts of how the API is spelled, or the name of a file that holds such
+//! a table.
 
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use super::text_file;
 use crate::dialect::{Dialect, DialectLayer, WrongLine};
 use crate::error::{Error, Result};
 
-/// Returns the job's own part, and the shipped dialect with that part laid over it.
+/// Returns the part of the dialect that the job gives, and the shipped dialect overridden by that part. `text` is the
+/// job file's text.
 pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLayer, Dialect)> {
     let place = p.place.to_owned();
     let collects = job.source.extra_fields == Some(ExtraFields::Collect);
@@ -32,7 +34,7 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLaye
     }
 }
 
-/// The path of the table in a job file.
+/// The beginning of the dotted path of every key of the table.
 const BELOW: &str = "source.dialect.";
 
 fn read(table: Table, collects: bool, located: impl Fn(&WrongLine) -> Error) -> Result<(DialectLayer, Dialect)> {
@@ -45,7 +47,8 @@ fn read(table: Table, collects: bool, located: impl Fn(&WrongLine) -> Error) -> 
     }
 }
 
-/// Makes an error of a wrong line, with its number if the line can be found.
+/// Turns a wrong line of a dialect into an error with the line's number, if it can be found in `text`. `place` is the
+/// file's name. `below` is the dotted path of the table in that file, with a `.` at the end, or empty.
 fn located(wrong: &WrongLine, text: &str, place: &str, below: &str) -> Error {
     let WrongLine { path, what } = wrong;
     // For an unknown key, `path` is that of the table that holds it, and the message names the key.

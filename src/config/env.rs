@@ -7,19 +7,20 @@ use super::text_file;
 use crate::error::{Error, Result};
 use crate::secret;
 
-/// The GraphQL address.
+/// The variable for the URL of the GraphQL endpoint.
 pub const ENDPOINT: &str = "QPIEN_ENDPOINT";
-/// The API key's client id.
+/// The variable for the API key's client id.
 pub const CLIENT_ID: &str = "QPIEN_CLIENT_ID";
-/// The API key's secret.
+/// The variable for the API key's secret.
 pub const CLIENT_SECRET: &str = "QPIEN_CLIENT_SECRET";
-/// The folder of the shared budget windows. The default is the user's state folder.
+/// The variable for the folder that holds the request budgets shared between processes. The default is the user's
+/// state folder.
 pub const STATE_DIR: &str = "QPIEN_STATE_DIR";
-/// The key of masks that are keyed hashes.
+/// The variable for the secret key of the masks that replace values by keyed hashes.
 pub const MASK_KEY: &str = "QPIEN_MASK_KEY";
 
-/// Returns a variable's value, or the content of the file that `NAME_FILE` names (for secrets that come as files).
-/// The second value is the name that was used. Returns `None` if neither is set.
+/// Returns a variable's value, or the content of the file that the variable `NAME_FILE` names, for secrets that are
+/// provided as files. The second string is the name of the variable that was used. Returns `None` if neither is set.
 pub fn read(name: &str) -> Result<Option<(String, String)>> {
     match std::env::var(name) {
         Ok(value) if !value.is_empty() => return Ok(Some((value, name.to_owned()))),
@@ -41,12 +42,14 @@ pub fn read(name: &str) -> Result<Option<(String, String)>> {
     }
 }
 
-/// Replaces `${NAME}` by the variable's value, and `$$` by a dollar sign. Returns an error if a variable is not set.
+/// Replaces each `${NAME}` in `text` by that variable's value, and `$$` by a dollar sign. Returns an error if a
+/// variable is not set. `place` says in the error where the text is from.
 pub fn expand(text: &str, place: &str) -> Result<String> {
     expand_by(text, place, |_, value| Ok(value))
 }
 
-/// Expands a text like [`expand`]. Each value must be a single line; blanks around it are removed.
+/// Expands variables like [`expand`], and returns an error if a value has more than one line. Blanks around a value
+/// are removed.
 pub fn expand_lines(text: &str, place: &str) -> Result<String> {
     expand_by(text, place, |name, value| secret::line(name, &value).map(str::to_owned))
 }
@@ -74,14 +77,15 @@ fn expand_by(text: &str, place: &str, fit: impl Fn(&str, String) -> Result<Strin
     Ok(out)
 }
 
-/// Returns the variables that a text refers to and that are not set.
+/// Returns the names of the variables that a text refers to and that are not set.
 pub fn unset(text: &str) -> Vec<String> {
     let plain = text.replace("$$", "");
     let names = plain.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
     names.filter(|name| matches!(read(name), Ok(None))).map(str::to_owned).collect()
 }
 
-/// Returns the folder for what all mirrors of this user share, or `None` if the system names no home.
+/// Returns the folder for data that all mirrors of this user share. Returns `None` if no variable names it or the
+/// user's home.
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     variable(STATE_DIR)

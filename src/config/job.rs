@@ -1,5 +1,6 @@
-//! A job file (TOML): which streams, which mode, which destinations. Every key is checked. An error about a wrong key
-//! names its line and the nearest right key. New keys go here, and their defaults into [`super::settings`].
+//! A job file (TOML): which streams are read, in which mode, and where they are delivered. Every key is checked. An
+//! error about a wrong key names its line and the nearest right key. A new key is declared here, and its default in
+//! [`super::settings`].
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use super::mask::{MaskAt, MaskTable};
 use super::text_file;
 use crate::error::{Error, Result};
 
-/// A job file as it is written.
+/// A job file as the user wrote it, before defaults and checks.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -33,17 +34,17 @@ pub struct Job {
     pub mask: MaskTable,
 }
 
-/// What a run reads.
+/// How a run reads the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Everything, once. The next run continues an incomplete one until everything is read.
+    /// Reads everything once. If a run ends before that, the next run continues the reading.
     Backfill,
-    /// The current state, again in each run.
+    /// Reads the current state again in each run, but skips what is known to be unchanged.
     Incremental,
 }
 
-/// `[source]`
+/// The `[source]` table as the user wrote it: the endpoint, the key, limits and how lists are read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -71,17 +72,17 @@ pub struct SourceTable {
     pub dialect: Option<DialectSetting>,
 }
 
-/// What happens to scalar fields that are not documented.
+/// What happens to scalar fields that the server has but the documentation does not mention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExtraFields {
-    /// They are not asked for.
+    /// Does not read undocumented fields.
     Ignore,
-    /// They are read, too, and go into the column `_extra`.
+    /// Reads undocumented fields as well, and stores them in the column `_extra`.
     Collect,
 }
 
-/// `dialect`: a table, or the name of a file in the same form.
+/// The value of `dialect`: a table, or the name of a file that holds such a table.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 #[allow(missing_docs)]
@@ -90,7 +91,7 @@ pub enum DialectSetting {
     Lines(toml::Table),
 }
 
-/// `[mirror]`
+/// The `[mirror]` table as the user wrote it: the mirror's path, deletions, and how long payloads are kept.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -102,17 +103,17 @@ pub struct MirrorTable {
     pub retain: Option<Retain>,
 }
 
-/// How long the mirror keeps payloads.
+/// How long the mirror keeps the payloads (the JSON text) of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retain {
-    /// Forever, so that a destination that is added later is filled without a request.
+    /// Keeps payloads forever, so that a destination that is added later can be filled without a request.
     All,
-    /// Until every destination has them. Ids and hashes stay.
+    /// Keeps a payload until every destination has received it. The record's id and hash are kept.
     UntilDelivered,
 }
 
-/// On or off.
+/// A setting that is `"on"` or `"off"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -121,7 +122,7 @@ pub enum SwitchSetting {
     Off,
 }
 
-/// `[[destination]]`
+/// A `[[destination]]` table as the user wrote it. Some keys apply only to some kinds.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -143,7 +144,7 @@ pub struct DestinationTable {
     pub tombstones: Option<TombstonesSetting>,
 }
 
-/// The kind of a destination.
+/// The kind of a destination: a file format, or a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DestinationKind {
@@ -157,37 +158,37 @@ pub enum DestinationKind {
     Postgres,
 }
 
-/// What happens to the row of a record that is gone.
+/// What happens in a database to the row of a deleted record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TombstonesSetting {
-    /// It is deleted.
+    /// Deletes the row.
     Delete,
-    /// It stays, flagged as deleted.
+    /// Keeps the row, marked as deleted.
     Flag,
 }
 
-/// What is delivered.
+/// Whether a delivery brings all records or only those that changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContentSetting {
-    /// Every current record.
+    /// Delivers every current record.
     Snapshot,
-    /// The records that changed since the last delivery.
+    /// Delivers the records that changed since the last delivery.
     Changes,
 }
 
-/// Whether a stream without a complete verdict is published.
+/// Whether incomplete streams are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Publish {
-    /// No: it is held, and what was published before stays.
+    /// Publishes only complete streams. An incomplete stream is held back, and what was published before stays.
     Complete,
-    /// Yes, marked as incomplete.
+    /// Publishes incomplete streams as well, marked as incomplete.
     Always,
 }
 
-/// The end of a line.
+/// How lines of a CSV file end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -207,7 +208,7 @@ pub enum CompressionSetting {
 }
 
 impl Job {
-    /// Reads a job file. Returns the job and the file's text.
+    /// Reads and parses the job file at `path`. Returns the job and the file's text.
     pub fn read(path: &Path) -> Result<(Job, String)> {
         let text = text_file::read(path)
             .map_err(|e| Error::usage(format!("the job file {} cannot be read: {e}", path.display())))?;
@@ -215,13 +216,14 @@ impl Job {
         Ok((job, text))
     }
 
-    /// Parses a job file's text. `place` is its name in messages.
+    /// Parses the text of a job file. `place` names the file in error messages.
     pub fn parse(text: &str, place: &str) -> Result<Job> {
         toml::from_str(text).map_err(|e| wrong(text, place, &e))
     }
 }
 
-/// Makes an error of a TOML error, with its line, and with the key if its value is wrong.
+/// Turns a TOML error into an error with the line's number, and with the key if its value is wrong. `text` is the
+/// parsed text, and `place` names its file. The message never quotes a value that could be a secret.
 pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
     let Some(span) = error.span() else {
         return Error::usage(format!("{place}: {}", plain(error.message())));
@@ -241,7 +243,8 @@ pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
     Error::usage(format!("{place}:{line}: {key}{}", plain(error.message())))
 }
 
-/// Returns the line of the key with this dotted path, or else the line of the closest table or key above it.
+/// Returns the line number, from 1, of the key with this dotted path. If the key is missing, returns the line of the
+/// nearest table or key above it, or `None` if there is none.
 pub fn line_of_path(text: &str, path: &str) -> Option<usize> {
     let segments = |dotted: &str| -> Vec<String> {
         dotted.split('.').map(|part| part.trim().trim_matches(['"', '\'']).to_owned()).collect()
@@ -265,12 +268,12 @@ pub fn line_of_path(text: &str, path: &str) -> Option<usize> {
     best.map(|(_, line)| line)
 }
 
-/// Returns the number of the line that holds this byte, from 1.
+/// Returns the number, from 1, of the line that holds the byte at `offset`.
 pub fn line_of(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-/// Returns serde's message in plain words, with the nearest name if a name was mistyped.
+/// Turns an error message of serde into plain words. If a name was mistyped, suggests the nearest right one.
 pub fn plain(message: &str) -> String {
     // serde names types as Rust does.
     let message = &message.replace("expected u32", "expected a whole number, 0 or more");

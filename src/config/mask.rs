@@ -13,7 +13,8 @@ use crate::record::mask::{Flag, Masks, Rule, Treatment};
 use crate::secret::Secret;
 use crate::streams::{self, ColumnKind, Stream};
 
-/// A job's setting for a value.
+/// How a job says that a value is masked: `drop` makes it null, `hmac` replaces it by a keyed hash, `redact` replaces
+/// it by `[redacted]`, and `keep` leaves it as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -28,32 +29,34 @@ pub enum Mask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskAt {
-    /// When records leave the mirror.
+    /// Masks records when they are delivered. The mirror holds the original values.
     Delivery,
-    /// When records enter the mirror.
+    /// Masks records before they are stored in the mirror. The original values are stored nowhere.
     Landing,
 }
 
 impl MaskAt {
-    /// Returns the fingerprint of the masks that records enter the mirror with ([`Masks::fingerprint`]), `""` for no
-    /// mask.
+    /// Returns the fingerprint ([`Masks::fingerprint`]) of the masks that are applied before records are stored in
+    /// the mirror. Returns `""` if none are.
     pub fn landing(self, masks: &Masks) -> String {
         if self == MaskAt::Landing { masks.fingerprint() } else { String::new() }
     }
 
-    /// Returns the fingerprint of the masks that a stream leaves the mirror with, `""` for no mask.
+    /// Returns the fingerprint of the masks that are applied when a stream's records are delivered. Returns `""` if
+    /// none are.
     pub fn delivery(self, masks: &Masks, stream: Stream) -> String {
         if self == MaskAt::Delivery { masks.fingerprint_of(stream) } else { String::new() }
     }
 }
 
-/// `[mask]`: the mask of each column or path, by stream.
+/// The `[mask.STREAM]` tables: for each stream's name, the mask of each column or path.
 pub type MaskTable = BTreeMap<String, BTreeMap<String, Mask>>;
 
-/// The fewest characters of a key. A shorter one could be guessed by trying.
+/// The fewest characters of a mask key. A shorter key could be found by trying all possible keys.
 const LEAST_KEY: usize = 16;
 
-/// Reads the masks of a job, and where they are applied.
+/// Reads the masks of a job, and where they are applied. Returns an error if a mask does not suit its column, or if
+/// the key that masks need is not set.
 pub fn masks(p: &mut Picker<'_>, job: &Job) -> Result<(Masks, MaskAt)> {
     let at = p.pick("mask_at", None, job.mask_at, MaskAt::Delivery);
     let mut masks = Masks::default();

@@ -1,5 +1,5 @@
-//! What a run is told, and from where. Flags override the environment, the environment overrides the job file, and
-//! the job file overrides defaults.
+//! Reads the configuration of a run, and notes where each value came from. Flags override the environment, the
+//! environment overrides the job file, and the job file overrides defaults.
 //!
 //! | file | what it reads |
 //! |---|---|
@@ -7,14 +7,15 @@
 //! | [`mod@env`] | environment variables: all their names |
 //! | [`settings`] | the effective settings |
 //! | [`origin`] | which source of a value wins, and which one won |
-//! | [`accounts`], [`shard`] | the `[[account]]` tables, and a machine's part of them |
+//! | [`accounts`], [`shard`] | the `[[account]]` tables, and one machine's share of the accounts |
 //! | [`source`] | the `[source]` table |
 //! | `dialect` | the `[source.dialect]` table ([`crate::dialect`]) |
 //! | `volatile` | the `[source.volatile]` table |
+//! | `mask` | the `[mask.STREAM]` tables |
 //! | [`destinations`], `postgres` | the `[[destination]]` tables, and those among them that are databases |
 //! | [`values`] | durations and sizes as people write them |
 //! | `credential` | API keys as people paste them |
-//! | `text_file` | the text of people's files |
+//! | `text_file` | text files in the encodings that people's editors use |
 
 pub mod accounts;
 mod credential;

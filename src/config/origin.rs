@@ -8,12 +8,12 @@ use serde::Serialize;
 use super::{env, job, values};
 use crate::error::{Error, Result};
 
-/// Where a value came from.
+/// Where the value of a setting came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A flag on the command line.
+    /// A flag on the command line, with its name.
     Flag(&'static str),
-    /// An environment variable, by its name.
+    /// An environment variable, with its name.
     Environment(String),
     /// The job file.
     Job,
@@ -21,18 +21,18 @@ pub enum Origin {
     Default,
 }
 
-/// Picks values, and collects them with their origins.
+/// Chooses the value of each setting by precedence, and collects the values with their origins.
 pub struct Picker<'p> {
     /// The job file's name, for messages.
     pub place: &'p str,
     /// The job file's text.
     pub text: &'p str,
-    /// Key, displayed value and origin of every value picked so far.
+    /// The key, the displayed value and the origin of every setting chosen so far.
     pub origins: Vec<(String, String, Origin)>,
 }
 
 impl Picker<'_> {
-    /// Returns the flag's value, or else the job file's, or else the default.
+    /// Returns the flag's value, or else the job file's, or else the default. Notes the value under `key`.
     pub fn pick<T: Serialize>(&mut self, key: &str, flag: Option<(&'static str, T)>, job: Option<T>, default: T) -> T {
         let (value, origin) = match (flag, job) {
             (Some((flag, value)), _) => (value, Origin::Flag(flag)),
@@ -45,7 +45,7 @@ impl Picker<'_> {
         value
     }
 
-    /// Picks a number like [`Picker::pick`]. Returns an error if it is out of bounds.
+    /// Chooses a number like [`Picker::pick`]. Returns an error if it is less than `least` or greater than `most`.
     pub fn bounded(
         &mut self,
         key: &str,
@@ -68,13 +68,14 @@ impl Picker<'_> {
         Err(Error::usage(format!("{place} = {value}: it must be {bounds}")))
     }
 
-    /// Notes a value and its origin.
+    /// Notes the value of a setting and its origin for `--print-config`. `shown` is the value as displayed.
     pub fn note(&mut self, key: &str, shown: String, origin: Origin) {
         self.origins.push((key.to_owned(), shown, origin));
     }
 
-    /// Picks a text: the flag's, or else the variable's (if `variable` names one), or else the job file's, in which
-    /// `${NAME}` is replaced. Returns `None` if nothing sets it.
+    /// Chooses a string: the flag's, or else the environment variable's (if `variable` names one), or else the job
+    /// file's, in which `${NAME}` is expanded. Returns `None` if nothing sets it. A `hidden` value is not shown by
+    /// `--print-config`.
     pub fn text(
         &mut self,
         key: &str,
@@ -97,13 +98,13 @@ impl Picker<'_> {
         Ok(Some(value))
     }
 
-    /// Picks a duration of the job file.
+    /// Reads a duration from the job file, or else from the default, such as `30s`.
     pub fn duration(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<Duration> {
         let text = self.pick(key, None, job.cloned(), default.to_owned());
         values::duration(&text, &format!("{}: {key}", self.place))
     }
 
-    /// Picks a size of the job file, in bytes.
+    /// Reads a size from the job file, or else from the default, such as `8MiB`. Returns it in bytes.
     pub fn size(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<usize> {
         let text = self.pick(key, None, job.cloned(), default.to_owned());
         let place = format!("{}: {key}", self.place);

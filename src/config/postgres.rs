@@ -1,5 +1,5 @@
-//! `kind = "postgres"`: reads the schema of a database from the job file. The URL holds a password and is shown
-//! nowhere.
+//! `kind = "postgres"`: reads the URL and the schema of a PostgreSQL destination from the job file. The URL may
+//! contain a password and is never shown.
 
 use super::destinations::{Target, key, retry_for};
 use super::env;
@@ -10,10 +10,11 @@ use crate::destinations::postgres::address::Address;
 use crate::destinations::postgres::{PostgresOptions, TombstoneRows};
 use crate::error::{Error, Result};
 
-/// The longest name, in bytes, that PostgreSQL does not cut.
+/// The longest name, in bytes, that PostgreSQL does not truncate.
 const LONGEST: usize = 63;
 
-/// Reads a destination in a database.
+/// Turns a `[[destination]]` table with `kind = "postgres"` into settings. `i` and `d` are the destination's number
+/// and table.
 pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, flags: &Flags) -> Result<Target> {
     let place = p.place.to_owned();
     let of_files = [

@@ -24,7 +24,7 @@ use crate::record::mask::Masks;
 use crate::source::SourceSettings;
 use crate::streams::{self, Stream};
 
-/// The values that flags set.
+/// The values of command-line flags that override the job file. `None` means that the flag was not given.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct Flags {
@@ -36,68 +36,72 @@ pub struct Flags {
     pub allow_deletes: bool,
     /// `--account`: the chosen accounts. Empty means all.
     pub accounts: Vec<String>,
-    /// `--shard`, as it was typed.
+    /// `--shard` as the user typed it, such as `2/5`.
     pub shard: Option<String>,
 }
 
-/// Everything that a command needs to know.
+/// The effective settings of a job, for one account.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct Settings {
-    /// The path of the job file, as it was given.
+    /// The path of the job file as the user gave it.
     pub job: PathBuf,
     pub name: String,
-    /// The job's account that these settings are for. `None` if the job lists no accounts.
+    /// The name of the account that these settings are for. `None` if the job lists no accounts.
     pub account: Option<String>,
     pub accounts_at_once: u32,
     pub lane: Lane,
     pub streams: Vec<Stream>,
     pub source: SourceSettings,
     pub dialect: Dialect,
-    /// The job's own `[source.dialect]`.
+    /// The job's own `[source.dialect]`, without the shipped dialect below it.
     pub spelled: Box<DialectLayer>,
     pub requests_per_minute: u32,
     pub page_size: u32,
-    /// How long after it was written a message may still change.
+    /// How long a message may still change after it was written.
     pub lookback: Duration,
-    /// How old the last reading of a whole list may be if a run asks for changes alone.
+    /// The longest time between two readings of a complete list, for lists of which a run otherwise reads the changes
+    /// only.
     pub full_every: Duration,
-    /// The number of unchanged conversations that an incremental run audits.
+    /// The number of unchanged conversations that an incremental run reads all the same, to measure what skipping
+    /// misses.
     pub audit: u32,
-    /// The requests that an incremental run may spend on lists that were skipped wrongly, as an audit has shown.
+    /// The most requests that an incremental run spends on reading skipped lists again, once an audit has shown that
+    /// skipping missed records.
     pub audit_repair: u32,
-    /// Whether lists are read a second time, so that they can be proven.
+    /// Whether each list is read a second time, by ids only, so that it can be proven complete.
     pub double_collect: bool,
     pub mirror: PathBuf,
     pub deletes: Deletes,
-    /// How long the mirror keeps payloads.
+    /// How long the mirror keeps the payloads of records.
     pub retain: Retain,
-    /// What is masked, and where.
+    /// Which values are masked, and how.
     pub masks: Masks,
     pub mask_at: MaskAt,
     pub destinations: Vec<DestinationSettings>,
-    /// Key, displayed value and origin of every setting, in the order of `--print-config`.
+    /// The key, the displayed value and the origin of every setting, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
 }
 
 impl Settings {
-    /// Loads the settings of a job file: one for a job without accounts, or else one for each chosen account. Empty
-    /// if a shard holds no account.
+    /// Reads a job file and returns its settings: one item for a job without accounts, or else one for each chosen
+    /// account. Returns an empty list if the shard contains no account.
     pub fn load(path: &Path, flags: &Flags) -> Result<Vec<Settings>> {
         each(path, flags, true)
     }
 
-    /// Loads the settings for commands that never speak to the API, so that missing credentials are no error.
+    /// Like [`Settings::load`], for commands that never send a request: missing credentials are no error.
     pub fn load_offline(path: &Path, flags: &Flags) -> Result<Vec<Settings>> {
         each(path, flags, false)
     }
 
-    /// Makes the settings from the text of a job without accounts.
+    /// Builds the settings from the text of a job file that has no accounts. `place` names the file in error
+    /// messages.
     pub fn of_text(text: &str, place: &str, flags: &Flags) -> Result<Settings> {
         resolve(&Job::parse(text, place)?, None, text, place, place, flags, true)
     }
 
-    /// Returns the output of `--print-config`: one line for each value, with its origin. Secrets are hidden.
+    /// Returns the text that `--print-config` prints: one line for each value, with its origin. Secrets are hidden.
     pub fn print(&self) -> String {
         let width = self.origins.iter().map(|(k, v, _)| k.len() + v.len() + 3).filter(|w| *w < 80).max().unwrap_or(0);
         let mut out = String::new();
@@ -213,8 +217,8 @@ fn resolve(
     })
 }
 
-/// Refuses `retain = "until-delivered"` for a job without destinations, whose records would be lost, and for
-/// snapshots, which need every payload each time.
+/// Returns an error for `retain = "until-delivered"` if the job has no destination, because records would be lost, or
+/// if a destination gets snapshots, which need every payload each time.
 fn refuse_to_forget(retain: Retain, destinations: &[DestinationSettings], place: &str) -> Result<()> {
     let snapshot = destinations.iter().any(|d| d.terms.content == Content::Snapshot);
     if retain == Retain::All || !(snapshot || destinations.is_empty()) {
@@ -236,7 +240,8 @@ fn deletes(p: &mut Picker<'_>, job: &job::MirrorTable, flags: &Flags) -> Result<
     Ok(Deletes { on, most, confirm_requests, allowed: flags.allow_deletes })
 }
 
-/// Returns the stream with this name. Otherwise the error suggests the nearest name.
+/// Returns the stream with this name. If there is none, the error suggests the nearest name. `place` says in the
+/// error where the name was read.
 pub(super) fn stream_named(name: &str, place: &str) -> Result<Stream> {
     let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
     Stream::named(name).ok_or_else(|| {

@@ -1,15 +1,15 @@
-//! `--shard 3/16`: a stable part of a job's accounts, so that many machines share the accounts without talking to one
-//! another.
+//! `--shard 3/16`: a fixed share of a job's accounts, so that several machines can divide the accounts without
+//! communicating.
 //!
-//! The part of an account depends on its name alone (xxh3, modulo the number of parts). Adding an account moves no
-//! other, so each account stays on the machine, and the volume, that holds its mirror. Parts are counted from 0, as
-//! Kubernetes counts the indexes of a Job and Airflow those of mapped tasks.
+//! An account's shard depends on its name alone (xxh3, modulo the number of shards). Adding an account moves no other
+//! account. So each account stays on the machine, and the volume, that holds its mirror. Shards are counted from 0,
+//! as Kubernetes counts the indexes of a Job and Airflow those of mapped tasks.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, Result};
 
-/// One of a number of parts.
+/// One of several shares of a job's accounts, such as 2 of 5. Each share is read by its own run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: u64,
@@ -17,7 +17,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Reads `3/16`.
+    /// Parses a shard such as `3/16`: the index, counted from 0, and the number of shards.
     pub fn read(text: &str) -> Result<Shard> {
         let wrong = |why: String| Error::usage(format!("--shard {text}: {why}"));
         let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
@@ -31,7 +31,7 @@ impl Shard {
         }
     }
 
-    /// Returns whether the account with this name belongs to this part.
+    /// Returns whether the account with this name belongs to this shard.
     pub fn holds(self, name: &str) -> bool {
         xxh3_64(name.as_bytes()) % self.of == self.index
     }

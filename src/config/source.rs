@@ -1,4 +1,4 @@
-//! `[source]`: the address, the credentials and the limits of one API key.
+//! `[source]`: the endpoint, the credentials and the limits of one API key.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::source::SourceSettings;
 use crate::source::retry::Limits;
 use crate::streams::PerStream;
 
-/// The documented address.
+/// The documented URL of the API, used if nothing else is set.
 const ENDPOINT: &str = "https://api.qpien.com/api/v1";
 
-/// Reads the settings of the source. An account that is one of many has its own key, so the variables for the
-/// credentials do not apply to it. If `online` is unset, for commands that never speak to the API, missing
-/// credentials are no error.
+/// Reads the settings of the source. If `of_many` is set, the account is one of several with keys of their own, so
+/// the environment variables for credentials do not apply. If `online` is not set, missing credentials are no error,
+/// because the command sends no request.
 pub fn source(
     p: &mut Picker<'_>,
     job: &job::SourceTable,
@@ -63,7 +63,7 @@ pub fn source(
     })
 }
 
-/// Returns where a credential is set: the variable, or the key of the job.
+/// Returns where a credential is set, for error messages: the environment variable, or the job file and the key.
 fn place(p: &Picker<'_>, key: &str) -> String {
     let key = format!("source.{key}");
     match p.origins.iter().rev().find(|(noted, ..)| *noted == key) {

@@ -1,10 +1,10 @@
-//! Reads text files that people write: job files, lists of accounts, secrets. Windows editors and shells put a byte
-//! order mark before a text, or write UTF-16 with one.
+//! Reads text files that people write: job files, lists of accounts, secrets. Editors and shells on Windows write
+//! UTF-8 with a byte order mark, or UTF-16.
 
 use std::io;
 use std::path::Path;
 
-/// Reads a text without its byte order mark: UTF-8, or UTF-16 with a byte order mark.
+/// Reads a text file, and removes its byte order mark. The file is UTF-8, or UTF-16 with a byte order mark.
 pub fn read(path: &Path) -> io::Result<String> {
     decoded(std::fs::read(path)?).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
 }

@@ -8,11 +8,12 @@ use jiff::fmt::friendly::SpanParser;
 use crate::error::{Error, Result};
 use crate::number;
 
-/// The longest duration of a job, a hundred years, so that a date that far from now can still be expressed.
+/// The longest duration that a job may set: a hundred years, so that a date so far from now can still be expressed.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Parses a duration: units as jiff's *friendly* format has them (`1h30m`, `2 days 4 hours`). A day has 24 hours. A number
-/// without a unit is seconds, and days may have a fraction. `place` names its key in the message.
+/// Parses a duration in jiff's *friendly* format, such as `1h30m` or `2 days 4 hours`. A day has 24 hours. A number
+/// without a unit means seconds. Days may have a fraction, as in `1.5d`. `place` names the job key in the error
+/// message.
 pub fn duration(text: &str, place: &str) -> Result<Duration> {
     let duration = match split(text) {
         (Some(seconds), "") => Duration::try_from_secs_f64(seconds).ok(),
@@ -24,13 +25,14 @@ pub fn duration(text: &str, place: &str) -> Result<Duration> {
     })
 }
 
-/// Parses a duration of jiff's. Returns `None` for months and years, because their length depends on a date.
+/// Parses a duration with the `jiff` crate. Returns `None` for months and years, because their length depends on a
+/// date.
 fn friendly(text: &str) -> Option<Duration> {
     let span = SpanParser::new().parse_span(text).ok()?;
     span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }
 
-/// Parses a size in bytes. `place` names its key in the message.
+/// Parses a size such as `32MiB`, and returns it in bytes. `place` names the job key in the error message.
 pub fn size(text: &str, place: &str) -> Result<u64> {
     let wrong = || Error::usage(format!("{place} = {text:?} is not a size; write for example \"64MiB\" or \"500MB\""));
     let (number, unit) = split(text);

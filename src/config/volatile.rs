@@ -1,4 +1,5 @@
-//! `[source.volatile]`: which values change although nobody edited the record, so that they stay out of its hash.
+//! `[source.volatile]`: which values change although nobody edited the record. They are left out of the record's
+//! hash, so that they do not count as a change.
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -10,20 +11,20 @@ use crate::error::{Error, Result};
 use crate::record::volatile::Volatile;
 use crate::streams::{ALL, ColumnKind, PerStream, Stream};
 
-/// The one key that is not a stream's name.
+/// The one key of the table that is not a stream's name.
 const SIGNED: &str = "signed";
 
-/// What happens to addresses that look signed.
+/// What happens to URLs that look signed, as for a temporary download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Signed {
-    /// Their query part stays out of the hash.
+    /// Leaves the query part of the URL out of the record's hash.
     Cut,
-    /// They are hashed as they are.
+    /// Hashes the URL unchanged.
     Keep,
 }
 
-/// Reads which values stay out of the hashes of each stream's records.
+/// Reads which values are left out of the hashes of each stream's records.
 pub fn volatile(p: &mut Picker<'_>, job: &Job, dialect: &Dialect) -> Result<PerStream<Volatile>> {
     let none = Table::new();
     let table = job.source.volatile.as_ref().unwrap_or(&none);
@@ -55,8 +56,9 @@ pub fn volatile(p: &mut Picker<'_>, job: &Job, dialect: &Dialect) -> Result<PerS
     Ok(all)
 }
 
-/// Checks that a path can lead to a value. Names below a column are not checked, because they are unknown before the
-/// schema is read.
+/// Returns an error message if the path cannot lead to a value of the stream. Names below a column are not checked,
+/// because they are unknown before the server's schema is read. With `collects`, any column is accepted, because
+/// undocumented fields are read as well.
 fn check(path: &[String], stream: Stream, dialect: &Dialect, collects: bool) -> std::result::Result<(), String> {
     let [column, below @ ..] = path else {
         return Err("a column without a name".into());
@@ -86,7 +88,8 @@ fn check(path: &[String], stream: Stream, dialect: &Dialect, collects: bool) -> 
     Err(what.replacen("unknown key", "there is no column", 1))
 }
 
-/// Makes an error of a wrong line of the table, with its number.
+/// Makes an error about the table, with the line's number. `at` is the key within the table that locates the line.
+/// `key` is put before the message if it is set.
 fn wrong(p: &Picker<'_>, at: &str, key: Option<&str>, what: &str) -> Error {
     let line = job::line_of_path(p.text, &format!("source.volatile.{at}")).map(|l| format!(":{l}")).unwrap_or_default();
     let key = key.map(|key| format!(" {key}:")).unwrap_or_default();

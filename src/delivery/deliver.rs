@@ -1,5 +1,5 @@
-//! Delivers what the mirror holds to a job's destinations: first the ranges that an earlier run has pinned and not
-//! finished, then what is new. A destination that fails does not keep the others from their deliveries.
+//! Delivers the mirror's records to a job's destinations. First come the deliveries that an earlier run has pinned
+//! and not finished, then the new records. A destination that fails does not prevent the deliveries to the others.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -33,19 +33,21 @@ use crate::record::mask::{Masked, Masks};
 use crate::record::{Reader as _, SeqRange};
 use crate::streams::Stream;
 
-/// The destinations of a job.
+/// The destinations of a job, opened.
 pub type Destinations = Vec<Opened>;
 
-/// A destination, and why it cannot be served for now.
+/// A destination and, if it cannot be served now, the reason.
 pub struct Opened {
     destination: Box<dyn Destination + Send>,
-    /// The error that keeps it from being served. It is tried once more when its own delivery is due.
+    /// The error that keeps the destination from being served. The destination is tried once more when its own
+    /// delivery is due.
     trouble: Option<Error>,
 }
 
 impl Opened {
-    /// Returns whether a step succeeded. Logs and keeps the error of a failed step, so that only this destination is
-    /// left out. Returns the error if no run may go on with this destination.
+    /// Returns `true` if `outcome`, the result of a step with this destination, is a success. Otherwise logs the
+    /// error and keeps it, so that only this destination is left out. Returns an error only if its kind must stop the
+    /// whole run.
     fn is_well(&mut self, outcome: Result<()>) -> Result<bool> {
         match outcome {
             Ok(()) => Ok(true),
@@ -60,16 +62,16 @@ impl Opened {
     }
 }
 
-/// Returns the exit code for a destination that was not delivered to, whatever happened to the others. A place that
-/// refuses is a failure that the next run tries again. Errors that stop everything and errors of the mirror itself
-/// keep their own codes.
+/// Returns the exit code for a destination whose delivery failed, regardless of the others. Most failures get
+/// [`Exit::Failed`], because the next run tries again. An error that stops the whole run, or that concerns the
+/// mirror, keeps its own code.
 pub fn exit_of(kind: &Kind) -> Exit {
     let keeps_its_own = policy::stops_every_delivery(kind) || policy::is_of_the_mirror(kind);
     if keeps_its_own { policy::decide(kind).exit } else { Exit::Failed }
 }
 
-/// Refuses to begin if no destination can be served and at least one error will not pass by itself: the run would
-/// read for nobody.
+/// Returns an error if no destination can be served, and at least one of them needs a person's help. Reading the
+/// account would then serve nothing.
 fn refuse_where_none_is_left(destinations: &Destinations) -> Result<()> {
     let lasting = |error: &&Error| !policy::may_pass_by_itself(&error.kind);
     let troubles: Vec<&Error> = destinations.iter().filter_map(|opened| opened.trouble.as_ref()).collect();
@@ -79,10 +81,11 @@ fn refuse_where_none_is_left(destinations: &Destinations) -> Result<()> {
     }
 }
 
-/// The outcome for each destination, with its place.
+/// The result of the delivery to each destination, with the destination's name.
 pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
 
-/// Opens, checks and locks the job's destinations. One that cannot be served for now keeps its error.
+/// Opens, checks and locks the job's destinations. A destination that cannot be served now is returned with its
+/// error. Returns an error if the run must not begin.
 pub fn destinations(settings: &Settings) -> Result<Destinations> {
     let mut all: Destinations = Vec::new();
     for d in &settings.destinations {
@@ -95,11 +98,12 @@ pub fn destinations(settings: &Settings) -> Result<Destinations> {
     Ok(all)
 }
 
+/// Returns the name under which the job locks its destinations.
 fn holder(settings: &Settings) -> String {
     format!("job {}", settings.name)
 }
 
-/// Makes a destination, without checking it.
+/// Creates a destination of the job from its settings, without checking that it can be written.
 #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
@@ -112,6 +116,7 @@ pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box
     })
 }
 
+/// Returns the writer of a file format.
 fn format(written: &FileFormat) -> Box<dyn Format> {
     match written {
         FileFormat::Csv(options) => Box::new(options.clone()),
@@ -121,7 +126,8 @@ fn format(written: &FileFormat) -> Box<dyn Format> {
     }
 }
 
-/// Makes the files of a destination and writes them to nowhere. Returns `None` for a database.
+/// Creates a destination that encodes the same files as the one in `settings` and discards them. Returns `None` for a
+/// database.
 pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
     match &settings.target {
         Target::Files { written, split, .. } => {
@@ -132,12 +138,13 @@ pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
     }
 }
 
-/// Returns the place that `path` names.
+/// Opens the folder or bucket that `path` names. Failed operations on a bucket are retried for `retry_for`.
 pub fn store(path: &Path, retry_for: Duration) -> Result<Box<dyn Store>> {
     store_with(path, retry_for, None)
 }
 
-/// Returns the place that `path` names. Files of a local folder get this mode.
+/// Opens the folder or bucket that `path` names. Failed operations on a bucket are retried for `retry_for`. New files
+/// in a local folder get the permissions `mode`; with `None`, the system decides.
 fn store_with(path: &Path, retry_for: Duration, mode: Option<u32>) -> Result<Box<dyn Store>> {
     match StoreLocation::of(path)? {
         None => Ok(Box::new(Folder::new(path).with_mode(mode))),
@@ -156,11 +163,13 @@ fn objects(location: &StoreLocation, _: Duration) -> Result<Box<dyn Store>> {
     Err(Error::usage(format!("{location}: this build has no object storage")))
 }
 
-/// Refuses destinations that the mirror must not deliver to, and finishes the pinned deliveries to this job's
-/// destinations, so that pages can be stored.
+/// Finishes the deliveries to this job's destinations that an earlier run pinned and did not complete, so that the
+/// mirror can store pages again. Before that, checks each destination ([`preflight::refuse`]), and returns an error
+/// if the check shows that the run must not go on.
 ///
-/// A pin is released if the job does not deliver to its place, or if the place cannot be served. That is safe: either
-/// the place has the range, or no manifest names its files, and the next delivery there begins at what the place has.
+/// Releases a pin whose destination is no longer in the job or cannot be served now. Releasing is safe: either the
+/// destination already holds the pinned range, or its manifest names none of the range's files. In both cases, the
+/// next delivery starts after what the destination holds.
 pub fn finish_pending(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
     for opened in destinations.iter_mut().filter(|opened| opened.trouble.is_none()) {
         let refused = preflight::refuse(writer, settings, opened.destination.as_mut());
@@ -193,6 +202,8 @@ pub fn finish_pending(writer: &mut Writer, settings: &Settings, destinations: &m
     Ok(())
 }
 
+/// Repeats the pinned delivery to one destination, with the same ranges and the same id. `ours` are the pins of that
+/// destination.
 fn finish_one(
     writer: &mut Writer,
     settings: &Settings,
@@ -219,11 +230,11 @@ fn finish_one(
     let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
     drop(reading);
     failpoints::point();
-    // Streams whose range the place had already were brought by this delivery, too.
+    // This delivery also brought the streams whose range the destination already had before it was cut off.
     pending_deliveries::delivered(writer, &place, run, &log(Content::Changes, &receipts, |_| Some(delivery.id.clone())))
 }
 
-/// Drops the payloads that every destination has, if the job's `retain` asks for it.
+/// Drops the payloads that every destination has received, if the job's setting `retain` asks for it.
 fn drop_delivered(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
     if settings.retain == Retain::All {
         return Ok(());
@@ -240,7 +251,9 @@ fn drop_delivered(writer: &mut Writer, settings: &Settings, destinations: &mut D
     Ok(())
 }
 
-/// Hands each destination what is new to it.
+/// Delivers to each destination what it lacks: a new snapshot, or the changes since its last delivery. `run` is the
+/// id of the run that the deliveries belong to. The result contains the errors of failed deliveries. Returns an error
+/// itself only if every delivery succeeded and the delivered payloads could not be dropped.
 pub fn deliver(
     writer: &mut Writer,
     settings: &Settings,
@@ -260,8 +273,8 @@ pub fn deliver(
     Ok(outcomes)
 }
 
-/// After an error about a damaged record, marks the record and hands over the streams that are not held for it.
-/// Returns any other error.
+/// Handles an error of a delivery. If the error is about a damaged record, marks the damaged records and delivers the
+/// other streams: a stream with a damaged record is held. Returns any other error unchanged.
 fn without_damaged(
     writer: &mut Writer,
     settings: &Settings,
@@ -280,7 +293,7 @@ fn without_damaged(
     hand_over(writer, settings, run, destination)
 }
 
-/// Returns the job's streams that are held because of damaged records, with the error to report for each.
+/// Returns the job's streams that are held because of damaged records, each with the error to report.
 pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
     let reading = MirrorView::begin(&settings.mirror)?;
     let mut all = Vec::new();
@@ -292,7 +305,8 @@ pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
     Ok(all)
 }
 
-/// Makes up for the check and the preflight of a destination that could not be served at the beginning.
+/// Repeats the check and the preflight for a destination that could not be served earlier in the run. Does nothing
+/// for any other destination.
 fn retry_check(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
     if opened.trouble.is_some() {
         opened.destination.check(&holder(settings))?;
@@ -302,6 +316,7 @@ fn retry_check(writer: &mut Writer, settings: &Settings, opened: &mut Opened) ->
     Ok(())
 }
 
+/// Delivers the mirror's records to one destination: pins the ranges of changes, writes them, and logs the delivery.
 fn hand_over(
     writer: &mut Writer,
     settings: &Settings,
@@ -329,16 +344,16 @@ fn hand_over(
     Ok(receipts)
 }
 
-/// Returns the mirror as destinations see it: through the masks, unless these were applied before records entered the
-/// mirror.
+/// Returns a reader of the mirror for destinations. It applies the job's masks, unless the records were already
+/// masked when they were stored in the mirror.
 pub fn masked<'r>(settings: &'r Settings, reading: &'r MirrorView) -> Masked<'r> {
     static NONE: LazyLock<Masks> = LazyLock::new(Masks::default);
     let masks = if settings.mask_at == MaskAt::Delivery { &settings.masks } else { &NONE };
     Masked { reader: reading, masks }
 }
 
-/// Sets the range of each stream: what comes after the last seq that the destination has. Held streams and streams
-/// without changes get none.
+/// Sets the range of changes to deliver for each stream: everything after the last seq that the destination has. A
+/// stream that is held or has no new changes gets `None`.
 fn ranges(
     writer: &mut Writer,
     reading: &MirrorView,
@@ -356,8 +371,8 @@ fn ranges(
     Ok(())
 }
 
-/// Returns what the mirror's log records of a delivery: every snapshot, and changes if there were any. `id` returns
-/// the delivery that brought a stream's changes.
+/// Returns the entries to log for a delivery. A snapshot is always logged; changes are logged only for streams that
+/// had some. A held stream is not logged. `id` returns the id of the delivery that carried a stream's changes.
 fn log(content: Content, receipts: &[Receipt], id: impl Fn(Stream) -> Option<String>) -> Vec<LoggedDelivery> {
     let of = |r: &Receipt| {
         let delivery_id = id(r.stream);

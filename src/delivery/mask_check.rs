@@ -1,5 +1,5 @@
-//! Checks a job's masks against the places that were filled under them, and against the records that went through
-//! them.
+//! Checks a job's masks in two ways: a destination must have been filled with the same masks, and each mask should
+//! have matched a value.
 
 use rusqlite::Connection;
 
@@ -10,11 +10,11 @@ use crate::mirror::masked_places;
 use crate::source::Source;
 use crate::streams::Stream;
 
-/// Refuses a place of changes that was filled under other masks or another key than the job's, because two kinds of
-/// rows would lie in it side by side.
+/// Returns an error if a destination with changes was filled with other masks or another mask key than the job's. It
+/// would otherwise hold rows that are masked in two ways.
 ///
-/// The place itself records its masks, so a folder may be moved. For a place that an earlier version filled, the
-/// mirror remembers the masks, under the name that the job wrote.
+/// The destination stores its masks itself, so its folder can be moved. For a destination that an earlier version
+/// filled, the mirror keeps the masks, under the destination's name in the job file.
 pub fn agree(
     mirror: &Connection,
     settings: &Settings,
@@ -47,8 +47,8 @@ pub fn agree(
     Err(Error::new(Kind::DestinationRefused, why))
 }
 
-/// Returns notes about masks whose path led to no value in any record and names no field that the run asks for. A
-/// typing error in a mask would leave the values unmasked.
+/// Returns a note for each stream that has a mask whose path matched no value and no field that the run asks for. The
+/// path may contain a typing error, and the values that it was meant for would stay unmasked.
 pub fn unmet(settings: &Settings, source: &Source, streams: &[Stream]) -> Result<Vec<String>> {
     let dialect = source.dialect();
     let mut notes = Vec::new();

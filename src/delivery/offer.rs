@@ -1,5 +1,5 @@
-//! Decides what a destination is offered of each stream: the verdict of the latest reading, and how fresh the stream
-//! is. The verdict of a stream that is held says why.
+//! Decides what to offer a destination of each stream: its records with the verdict of the latest reading, and how
+//! fresh they are. If a stream is held back, its verdict states the reason.
 
 use crate::config::settings::Settings;
 use crate::destinations::cells::EXTRA;
@@ -21,10 +21,12 @@ use crate::sync::dialect;
 use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
 use crate::verdict::{Moved, Verdict};
 
-/// The reason for a stream whose run was cut off before it judged which records are gone.
+/// The reason for holding back a stream if a run was cut off before it decided which records are gone.
 const UNJUDGED: &str = "the run was cut off before it found out which records are gone";
 
-/// Makes a delivery of what the mirror holds, with what the lane's latest round has proven.
+/// Describes a delivery of the mirror's records, with the verdicts of the lane's latest round. `reading` is the view
+/// of the mirror to deliver, `mirror` its identity, and `run` the run that delivers. The ranges of changes and the
+/// delivery's id are still to be set.
 pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
     let (since, is_open) = reading.round(lane, Some(&settings.name))?;
     let of = |s: Stream| {
@@ -100,7 +102,8 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
     Ok(Delivery { job, run, mirror, dates, id: String::new(), of_job, streams })
 }
 
-/// What readings have proven of a stream.
+/// What the readings of one lane have shown about a stream: its verdict, the moment that its records are as fresh as,
+/// and what closing readings found.
 struct Known {
     verdict: Verdict,
     as_of: Option<String>,
@@ -108,6 +111,7 @@ struct Known {
 }
 
 impl Known {
+    /// Describes a stream from the state of its own walks, and of its parent stream's walks if it has a parent.
     fn of(own: &Standing, above: Option<(&Standing, Stream)>) -> Known {
         Known {
             verdict: judge(own, above, None),
@@ -117,8 +121,9 @@ impl Known {
     }
 }
 
-/// Returns what the other lane has proven of a stream, if its latest reading is complete and newer than `known`. For
-/// example, a backfill that ends after a month has read nothing that last night's incremental run has not read since.
+/// Returns what the other lane has shown about a stream, if its latest reading is complete and newer than `known`.
+/// Example: a backfill takes a month. By its end, last night's incremental run has read the same records more
+/// recently, so the incremental reading counts.
 fn newer(
     settings: &Settings,
     reading: &MirrorView,
@@ -148,26 +153,30 @@ fn newer(
     Ok(Some(there).filter(|there| there.verdict.is_complete() && there.as_of > known.as_of))
 }
 
-/// Returns whether another job has read a stream in another form since this job did.
+/// Returns whether, since this job's last run, another job has read the stream with other settings. The mirror then
+/// holds records as the other job asked for them.
 fn is_overwritten(reading: &MirrorView, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
     is_asked_otherwise_since(reading.connection(), stream, lane, job)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
 }
 
+/// Returns whether records of a stream may be gone that no run has judged yet, because a run was cut off before that.
 fn are_unjudged(reading: &MirrorView, settings: &Settings, stream: Stream, since: i64) -> Result<bool> {
     deletions::are_unjudged(reading.connection(), settings.lane, &settings.name, stream, since)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))
 }
 
-/// Returns how many records of a stream a complete reading did not show: all of them if its list came out empty.
+/// Returns how many records of a stream a complete reading did not show. If the stream's list came out empty, these
+/// are all of its records.
 fn suspects(reading: &MirrorView, stream: Stream, refused: Option<Unsettled>) -> Result<u64> {
     let (_, suspects) = deletions::counts(reading.connection(), stream)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
     Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
 }
 
-/// Returns why a stream is not complete if it, or its `parent`, holds records that are not asked for any more. Only
-/// `--allow-deletes` settles that.
+/// Returns the reason why a stream is not complete if the stream, or its `parent`, has left-over records: records
+/// that the job no longer asks for. They are settled by `--allow-deletes` only. Returns `None` if there are none, or
+/// if the job deletes nothing.
 pub fn left_over(
     reading: &MirrorView,
     settings: &Settings,
@@ -186,7 +195,8 @@ pub fn left_over(
     Ok(None)
 }
 
-/// Returns the names of what was set aside of a stream. Empty if the stream lacks anything else.
+/// Returns the names of the records and lists of a stream that were set aside. Returns none if the stream lacks
+/// anything else, because it is then not delivered.
 fn set_aside(
     reading: &MirrorView,
     lane: Lane,

@@ -1,6 +1,9 @@
-//! Refuses destinations that the mirror must not deliver to, before the first request. These are destinations that
-//! are fed by another mirror, are ahead of this one, are behind what this one has dropped or forgotten, or were
-//! filled under other masks.
+//! Refuses destinations that the mirror must not deliver to, before the first request. The reasons are:
+//!
+//! - Another mirror feeds the destination.
+//! - The destination has changes that this mirror never delivered.
+//! - The destination lacks records or deletions that this mirror no longer holds.
+//! - The destination was filled with other masks.
 
 use rusqlite::Connection;
 
@@ -13,7 +16,7 @@ use crate::mirror::store::Writer;
 use crate::mirror::{pending_deliveries, retention, tombstones};
 use crate::streams::Stream;
 
-/// Returns an error if the mirror must not deliver to a destination of the job.
+/// Returns an error if the mirror must not deliver to this destination of the job.
 pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn Destination) -> Result<()> {
     let mirror = pending_deliveries::identity(writer)?;
     let reading = MirrorView::begin(writer.path())?;
@@ -27,8 +30,9 @@ pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn De
     unfed(writer, settings, &mirror, destination)
 }
 
-/// Returns an error if a place holds a stream up to a seq that this mirror never delivered, is behind deletions that
-/// the mirror has forgotten, or holds rows of other masks than the job's.
+/// Returns an error if the mirror must not deliver changes of a stream to a destination that has them up to `seq`.
+/// `filled` is what the destination records about their delivery. Checks three things: this mirror delivered that
+/// seq, it still holds the deletions after it, and the masks are the job's.
 pub fn fits(
     mirror: &Connection,
     settings: &Settings,
@@ -41,9 +45,9 @@ pub fn fits(
     if seq > 0 { mask_check::agree(mirror, settings, destination, stream, filled) } else { Ok(()) }
 }
 
-/// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended, or with
-/// a delivery that its log does not know. The mirror's own seqs will pass that number, or have passed it. Changes
-/// below it would then count as delivered although the place never got them.
+/// Returns an error if a destination holds changes of a stream up to a `seq` at which no delivery of this mirror can
+/// have ended, or if the mirror's log does not know the `id` of its last delivery. The mirror gives the same seqs to
+/// other changes, and those below `seq` would count as delivered although the destination never got them.
 fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64, id: Option<&str>) -> Result<()> {
     let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's log of deliveries: {e}"));
     let counts = destination.terms().content == Content::Changes && seq > 0;
@@ -62,8 +66,8 @@ fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq
     ))
 }
 
-/// Refuses a place that was last fed before deletions that the mirror has forgotten. The place would keep the deleted
-/// records for good.
+/// Returns an error if a destination was last fed before deletions that the mirror has forgotten. The destination
+/// would keep the deleted records for ever.
 fn too_far_behind(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
     let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}"));
     let forgotten = tombstones::forgotten(mirror, stream).map_err(damaged)?;
@@ -81,8 +85,8 @@ fn too_far_behind(mirror: &Connection, destination: &dyn Destination, stream: St
     ))
 }
 
-/// Refuses a destination that lacks records whose payloads the mirror has dropped, because all its destinations had
-/// them.
+/// Returns an error if a destination lacks records whose payloads the mirror no longer holds. The mirror dropped them
+/// when all destinations of that time had them.
 fn unfed(writer: &mut Writer, settings: &Settings, mirror: &str, destination: &mut dyn Destination) -> Result<()> {
     let dropped = retention::dropped(writer)?;
     for (stream, up_to) in dropped.into_iter().filter(|(stream, _)| settings.streams.contains(stream)) {

@@ -1,5 +1,6 @@
-//! Reads a record's JSON into the cells of its columns, in the columns' order. One pass over the text, and cells
-//! borrow from it. A field without a column is skipped, or goes into the column [`EXTRA`] if that is the last column.
+//! Splits a record's JSON into cells, one for each column, in the columns' order. The text is parsed once, and cells
+//! borrow from it where possible. A field without a column is skipped, or goes into the column [`EXTRA`] if that is
+//! the last column.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -10,28 +11,29 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Kind, Result};
 use crate::streams::{Column, ColumnKind as Holds};
 
-/// One cell.
+/// The value of one column of one row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Cell<'p> {
-    /// `null`, or a field that the record does not have.
+    /// JSON `null`, or a field that the record does not have.
     #[default]
     Null,
-    /// A text, decoded.
+    /// A string, with its JSON escapes decoded.
     Text(Cow<'p, str>),
-    /// A number, `true` or `false`, as it was sent.
+    /// A number, `true` or `false`, spelled as the API sent it.
     Plain(&'p str),
     /// An object or a list, as compact JSON.
     Json(String),
-    /// A whole number that this program adds, such as a seq.
+    /// A whole number that this program adds to a record, such as a seq.
     Integer(i64),
-    /// Microseconds since 1970, UTC.
+    /// A timestamp, in microseconds since 1970, UTC.
     Moment(i64),
 }
 
-/// The column for all fields without a column of their own, together as one object. It is always the last column.
+/// The column that holds all fields without a column of their own, together as one JSON object. It is always the last
+/// column.
 pub const EXTRA: Column = Column { name: "_extra", kind: Holds::Json };
 
-/// Reads the cells of `columns` from a record's JSON text.
+/// Reads the cells of `columns` from `payload`, a record's JSON text.
 pub fn read<'p>(columns: &[Column], payload: &'p str) -> Result<Vec<Cell<'p>>> {
     let mut cells = vec![Cell::Null; columns.len()];
     let mut reader = serde_json::Deserializer::from_str(payload);
@@ -85,7 +87,7 @@ impl<'p> Visitor<'p> for Row<'_, 'p> {
 
 enum Found {
     Column(usize),
-    /// A field without a column, for [`EXTRA`].
+    /// The name of a field without a column, which goes into [`EXTRA`].
     Further(String),
     Nothing,
 }
@@ -142,8 +144,8 @@ fn text(raw: &str) -> serde_json::Result<Cow<'_, str>> {
     }
 }
 
-/// Returns JSON without spaces between tokens and without needless escapes. Numbers and the order of members stay as
-/// they were sent.
+/// Returns the JSON without blanks between tokens and without needless escapes. Numbers and the order of members stay
+/// as the API sent them.
 fn compact(raw: &str) -> serde_json::Result<String> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -164,7 +166,7 @@ fn compact(raw: &str) -> serde_json::Result<String> {
     Ok(out)
 }
 
-/// Returns the length of the JSON text token that `rest` begins with.
+/// Returns the length, in bytes, of the JSON string with which `rest` begins, quotes included.
 fn end_of_text(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let mut at = 1;

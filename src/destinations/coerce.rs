@@ -1,11 +1,11 @@
-//! Makes a record's cells fit the types of their columns. The API's types are known only from its documentation. So a
-//! value of another type is neither lost nor an error: it goes into `_extra` under its column's name, as it was sent,
-//! and is counted.
+//! Converts a record's cells to the types of their columns. The API's types are known only from its documentation. So
+//! a value of another type is neither lost nor an error: it goes into `_extra` under its column's name, as the API
+//! sent it, and is counted as a *misfit*.
 //!
-//! - id and text: a text. A number fits an id column (its digits are the id), but not a text column.
+//! - id and text: a string. A number is accepted in an id column (its digits are the id), but not in a text column.
 //! - boolean: `true` or `false`.
-//! - timestamp: a moment in the API's date form, in the years 1 to 9999. A moment with digits below a microsecond is
-//!   cut to the microsecond before it; the original value also goes into `_extra`.
+//! - timestamp: a moment in the API's date format, in the years 1 to 9999. Digits below a microsecond are cut off;
+//!   the original value then goes into `_extra` as well.
 //! - json: any value, as JSON text.
 
 use std::borrow::Cow;
@@ -14,7 +14,8 @@ use crate::destinations::cells::Cell;
 use crate::moment;
 use crate::streams::{Column, ColumnKind, DateForm};
 
-/// Makes `cells` fit `columns`, whose last column is `_extra`. Returns the number of values that did not fit.
+/// Converts `cells` to the types of `columns`, whose last column is `_extra`. `date` is how the API writes
+/// timestamps. Returns the number of values that did not fit.
 pub fn fit(columns: &[Column], date: DateForm, cells: &mut [Cell<'_>]) -> u64 {
     let mut misfits = 0;
     let Some((extra, own)) = cells.split_last_mut() else { return 0 };
@@ -27,7 +28,7 @@ pub fn fit(columns: &[Column], date: DateForm, cells: &mut [Cell<'_>]) -> u64 {
     misfits
 }
 
-/// Makes a cell fit its column's type. Returns the value as it was sent, as JSON, if it does not fit.
+/// Converts a cell to the type of its column. If the value does not fit, returns it as JSON, as the API sent it.
 fn one(kind: ColumnKind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
     let fitting = match (kind, &mut *cell) {
         (_, Cell::Null)
@@ -78,7 +79,7 @@ fn json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Adds a member to the object in `extra`.
+/// Adds the value `sent` under `name` to the JSON object in the cell `extra`.
 fn put_aside(extra: &mut Cell<'_>, name: &str, sent: &str) {
     let member = format!("\"{name}\":{sent}}}");
     *extra = Cell::Json(match std::mem::take(extra) {

@@ -1,10 +1,10 @@
-//! Compresses text files, or writes them as they are.
+//! Compresses CSV and JSON Lines files, or writes them uncompressed.
 
 use std::io::{self, Write};
 
 use crate::destinations::format::HashingSink;
 
-/// The compression of a file.
+/// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// No compression.
@@ -16,7 +16,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Returns what a file's name ends with.
+    /// Returns the ending that the compression adds to a file's name, such as `.gz`.
     pub fn suffix(self) -> &'static str {
         match self {
             Compression::None => "",
@@ -25,7 +25,7 @@ impl Compression {
         }
     }
 
-    /// Returns its name in the manifest.
+    /// Returns the name of the compression in the manifest, such as `gzip`.
     pub fn name(self) -> &'static str {
         match self {
             Compression::None => "none",
@@ -35,9 +35,9 @@ impl Compression {
     }
 }
 
-/// A writer that compresses, or passes bytes on as they are.
+/// A writer that compresses the bytes written to it, or passes them on unchanged.
 pub enum CompressedWriter {
-    /// Passes bytes on.
+    /// Passes bytes on unchanged.
     None(HashingSink),
     /// Compresses with gzip.
     Gzip(flate2::write::GzEncoder<HashingSink>),
@@ -46,7 +46,7 @@ pub enum CompressedWriter {
 }
 
 impl CompressedWriter {
-    /// Begins to compress what goes to `sink`.
+    /// Makes a writer that compresses into `sink`.
     pub fn new(compression: Compression, sink: HashingSink) -> io::Result<CompressedWriter> {
         Ok(match compression {
             Compression::None => CompressedWriter::None(sink),

@@ -1,5 +1,5 @@
-//! CSV files: RFC 4180, UTF-8, one header with the documented field names in documented order. Null is an empty cell,
-//! and an empty text is `""`. Values are written as they were sent, whatever type their column has.
+//! CSV files: RFC 4180, UTF-8, one header line with the documented field names in the documented order. Null is an
+//! empty cell, and an empty string is `""`. Values are written as the API sent them, whatever type their column has.
 
 use std::io;
 
@@ -9,14 +9,14 @@ use super::manifest;
 use crate::destinations::compression::Compression;
 use crate::streams::Column;
 
-/// The options of CSV files.
+/// How CSV files are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvOptions {
     /// The ASCII character between cells.
     pub delimiter: u8,
     /// Whether lines end with CRLF instead of LF.
     pub crlf: bool,
-    /// Whether a `'` is put before text that a spreadsheet would run as a formula.
+    /// Whether a `'` is put before values that a spreadsheet would run as a formula.
     pub formula_safe: bool,
     /// The compression of the files.
     pub compression: Compression,
@@ -54,7 +54,7 @@ impl Format for CsvOptions {
     }
 }
 
-/// Parses a CSV text of this program, for tests. Null is `None`, an empty text is not.
+/// Parses a CSV text that this program wrote, for tests. Null is `None`; an empty string is `Some("")`.
 #[cfg(test)]
 pub(crate) fn cells_of(text: &str) -> Vec<Vec<Option<String>>> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), None::<String>);

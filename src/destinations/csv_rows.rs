@@ -1,8 +1,8 @@
-//! Writes the rows of a CSV file: quotes cells, ends lines, counts bytes.
+//! Writes the rows of a CSV file: puts cells in quotes where necessary, ends lines and counts bytes.
 //!
-//! The `csv` crate has one quote style for a whole writer, but here an empty text must be quoted and null must not.
-//! So this module quotes cells by `csv_core`'s own rules, and every empty text, and writes them through a writer that
-//! never quotes.
+//! The `csv` crate has one quote style for a whole writer, but here an empty string must be quoted and null must not.
+//! So this module quotes cells by `csv_core`'s own rules, and every empty string, and writes them through a writer
+//! that never quotes.
 
 use std::io;
 
@@ -20,13 +20,13 @@ pub struct CsvRows {
     quoting: csv_core::Writer,
     writer: csv::Writer<CompressedWriter>,
     line: Line,
-    /// The bytes of text written so far, header included, before compression.
+    /// The number of bytes written so far, before compression, with the header.
     text: u64,
     is_empty: bool,
 }
 
 impl CsvRows {
-    /// Begins a file, and writes its header.
+    /// Begins a file in `sink`, and writes its header line.
     pub fn begin(options: &CsvOptions, sink: HashingSink, columns: &[Column]) -> io::Result<CsvRows> {
         let writer = csv::WriterBuilder::new()
             .quote_style(csv::QuoteStyle::Never)
@@ -70,10 +70,10 @@ impl Rows for CsvRows {
     }
 }
 
-/// The bytes of a line buffer that are kept from one line to the next.
+/// The largest line buffer, in bytes, that is reused for the next line. A larger one is freed.
 const KEPT: usize = 1 << 20;
 
-/// One record's cells, quoted, in one buffer.
+/// One line of the file: the cells of a record in one buffer, with their quotes, and the end of each cell.
 #[derive(Default)]
 struct Line {
     bytes: Vec<u8>,
@@ -81,8 +81,8 @@ struct Line {
 }
 
 impl Line {
-    /// Fills in the columns' names, each in quotes. A program that guesses how the file is quoted looks only at its
-    /// first rows, in which no other cell may need quotes.
+    /// Fills the line with the columns' names, each in quotes. Some programs guess from the first rows how a file is
+    /// quoted, and these rows may have no other cell in quotes.
     fn header(&mut self, names: &[&str]) {
         self.bytes.clear();
         self.ends.clear();
@@ -110,7 +110,7 @@ impl Line {
         }
     }
 
-    /// Frees a buffer that a large cell has grown.
+    /// Frees the buffer if a large cell has made it grow beyond `KEPT`.
     fn release(&mut self) {
         if self.bytes.capacity() > KEPT {
             self.bytes = Vec::new();

@@ -1,11 +1,17 @@
-//! Delivers files of any format, with their manifest, to any place. A snapshot is one file for each stream, or parts
-//! of a given size. Changes are files of seq ranges that lie beside those of earlier ranges.
+//! Delivers files of any format, with their manifest, to a folder or an object store. A snapshot is one file for each
+//! stream, or several parts of a given size. Changes are files that each cover a range of seqs; a delivery adds files
+//! to those of earlier ranges.
 //!
-//! The order of steps is the promise. Files are written aside and made durable, then they appear, then the manifest
-//! names them, and then the files that no manifest names any more are removed. For changes, the manifest is the
-//! watermark: it tells how far they have come. A delivery of changes to an empty place first writes a manifest that
-//! names no file. If two deliveries begin there at once, one of them is refused at that step, before any file of its
-//! own appears.
+//! The order of steps is the promise:
+//!
+//! 1. Files are written where readers do not see them, and are made durable.
+//! 2. They appear under their names.
+//! 3. The manifest names them.
+//! 4. Files that no manifest names any more are removed.
+//!
+//! For changes, the manifest is also the watermark: it records up to which seq they were delivered. A delivery of
+//! changes to an empty destination first writes a manifest that names no file. If two deliveries begin there at once,
+//! one of them is refused at that step, before any file of its own appears.
 
 mod fold;
 
@@ -21,10 +27,10 @@ use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
 
-/// The most seqs that one file of changes covers, counted from its first change.
+/// The largest range of seqs that one file of changes covers, counted from its first change.
 const SPAN: i64 = 1_000_000;
 
-/// The destination: files and their manifest.
+/// A destination that consists of files and their manifest, in any store and any format.
 pub struct Files {
     store: Box<dyn Store>,
     format: Box<dyn Format>,
@@ -36,19 +42,20 @@ pub struct Files {
 }
 
 impl Files {
-    /// Delivers files of `format` to `store`. If `split` is set, a snapshot goes into parts of at most that many
-    /// bytes, as [`Rows::write`] counts them.
+    /// Makes the destination that writes files of `format` to `store`. If `split` is set, a snapshot is split into
+    /// parts of at most that many bytes, as [`Rows::write`] counts them.
     pub fn new(store: Box<dyn Store>, format: Box<dyn Format>, terms: DestinationTerms, split: Option<u64>) -> Files {
         Files { store, format, terms, split, most: 0, span: SPAN, manifest: None }
     }
 
-    /// Sets the most files of changes that a stream has before older ones are folded. 0 means no limit.
+    /// Sets the number of change files that a stream may have. A delivery that exceeds it merges the older files into
+    /// fewer ones. 0 means no limit.
     #[must_use]
     pub fn with_max_files(self, max_files: usize) -> Files {
         Files { most: max_files, ..self }
     }
 
-    /// Sets another span, so that a test need not hold a million changes.
+    /// Sets the largest range of seqs of a file, so that a test need not write a million changes.
     #[cfg(test)]
     #[must_use]
     pub fn with_span(self, span: i64) -> Files {
@@ -132,7 +139,7 @@ impl Files {
         format!("{stream}/changes-{:012}-{:012}.{}", range.first, range.last, self.format.extension())
     }
 
-    /// Describes how files are written from now on.
+    /// Describes the format, for the manifest, in which this delivery writes files.
     fn described(&self) -> manifest::FormatEntry {
         manifest::FormatEntry { split: self.split, ..self.format.described() }
     }
@@ -141,7 +148,8 @@ impl Files {
         RowBuilder::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
     }
 
-    /// Returns, for display, which settings of a stream's snapshot the job has changed since it was delivered.
+    /// Returns the names of the settings that the job has changed since a stream's snapshot was delivered. `before`
+    /// and `entry` are the manifest of that delivery and the stream's entry in it.
     pub fn edited(
         &self,
         delivery: &Delivery,
@@ -162,7 +170,7 @@ impl Files {
         edits.into_iter().filter(|(is_edited, _)| *is_edited).map(|(_, what)| what).collect()
     }
 
-    /// Returns what the files of a stream's snapshot would be if they were written now.
+    /// Returns the sizes and checksums that the files of a stream's snapshot would have if they were written now.
     pub fn sums(&self, delivery: &Delivery, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
         let mut shape = self.shape(delivery, offer);
         self.snapshot(&mut shape, offer, reader)
@@ -174,8 +182,8 @@ impl Files {
         Ok(Part { name, rows, count: 0 })
     }
 
-    /// Removes the files of changes that no manifest names. A killed delivery left them, or folding has replaced
-    /// them.
+    /// Removes change files that no manifest names: those that a killed delivery left, and those that were merged
+    /// into others.
     fn sweep(&self, manifest: &Manifest, streams: &[Offer]) -> Result<()> {
         for offer in streams {
             let named = manifest.streams.get(offer.stream.name());
@@ -193,7 +201,7 @@ impl Files {
         Ok(())
     }
 
-    /// Removes the files of a snapshot that the manifest named before and does not name now.
+    /// Removes the files of a snapshot that the manifest `before` named and the manifest `now` does not.
     fn remove_former(&self, before: &Manifest, now: &Manifest) -> Result<()> {
         let named: Vec<&str> = now.streams.values().flat_map(|e| &e.files).map(|f| f.path.as_str()).collect();
         // The last part goes first. So if the removal is cut off, the parts that remain still follow the last part
@@ -209,7 +217,8 @@ impl Files {
         Ok(())
     }
 
-    /// Returns whether a file lies there. Anything that is not a regular file is not this program's.
+    /// Returns whether a regular file of this name exists. Anything else, such as a folder, was not made by this
+    /// program.
     fn is_there(&self, name: &str) -> Result<bool> {
         match self.store.open(name) {
             Err(e) if e.kind == Kind::DestinationRefused => Ok(false),
@@ -217,7 +226,8 @@ impl Files {
         }
     }
 
-    /// Removes parts beyond the last one that the manifest names. A killed delivery of more parts left them.
+    /// Removes the parts of a snapshot after the last one that the manifest names. A killed delivery with more parts
+    /// left them.
     fn remove_further_parts(&self, now: &Manifest) -> Result<()> {
         for (stream, entry) in now.streams.iter().filter(|(_, e)| !["held", manifest::NOT_IN_JOB].contains(&&*e.status))
         {
@@ -252,7 +262,8 @@ impl Files {
         self.store.replace(NAME, &text)
     }
 
-    /// Writes one stream's files aside. Returns its entry, its receipt and the names to publish.
+    /// Writes the files of one stream, where readers do not see them yet. Returns the stream's entry for the
+    /// manifest, its receipt, and the names of the files to publish. `before` is its entry in the last manifest.
     fn stream(
         &self,
         delivery: &Delivery,
@@ -368,7 +379,7 @@ impl Files {
     }
 }
 
-/// A file that is being written.
+/// One data file that is being written: a whole file or a part of a snapshot.
 struct Part {
     name: String,
     rows: Box<dyn Rows>,

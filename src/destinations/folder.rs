@@ -1,11 +1,12 @@
-//! A local folder in which readers never see half a file: files are written aside, made durable, and appear by
-//! rename.
+//! A local folder in which readers never see half a file: files are written in a staging folder, made durable, and
+//! then renamed.
 //!
-//! Nothing below the folder is reached through a link ([`super::no_links`]), and only regular files are read or removed.
+//! Symbolic links below the folder are never followed ([`super::no_links`]), and only regular files are read or
+//! removed.
 //!
-//! A new file can be read by its user and group (mode 0640), or by fewer if the umask says so. If an earlier delivery
-//! has filled the folder, a new file takes the mode and group of the file that it replaces, or else of the last one
-//! published, because somebody may have set them. The job's `mode` overrides all of that.
+//! A new file can be read by its owner and group (mode 0640), or by fewer if the umask says so. If the folder holds
+//! files of an earlier delivery, a new file takes the mode and group of the file that it replaces, or else of the
+//! last one published, because somebody may have set them on purpose. The job's `mode` overrides the mode.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -23,48 +24,48 @@ use crate::lock::{self, Lock};
 use crate::regular_file;
 use crate::streams;
 
-/// The folder, below the output folder, in which files are written aside.
+/// The staging folder, below the output folder, in which files are written before they are published.
 pub const STAGING: &str = ".qpien-sync-staging";
 
-/// The lock file that keeps other runs out.
+/// The name of the lock file that keeps other runs out of the folder.
 pub const LOCK: &str = ".qpien-sync.lock";
 
-/// The most bytes that are read of a manifest.
+/// The most bytes of a file that [`Store::read`] reads into memory.
 const LONGEST: u64 = 1 << 30;
 
-/// An output folder. It is locked for the run once it was checked.
+/// An output folder. It stays locked for the run after [`Store::check`].
 pub struct Folder {
-    /// The path as the job spells it.
+    /// The path as the job file spells it.
     path: PathBuf,
-    /// The folder's one name.
+    /// The canonical path, which is the same however the job file spells it.
     place: PathBuf,
     mode: Option<u32>,
     lock: Option<Lock>,
 }
 
-/// The mode of a file that has no predecessor.
+/// The permissions of a new file that replaces no earlier one.
 const USUAL: u32 = 0o640;
 
 impl Folder {
-    /// Describes the folder at `path`, without touching it.
+    /// Describes the folder at `path`, without accessing it.
     pub fn new(path: &Path) -> Folder {
         Folder { path: path.to_owned(), place: canonical(path), mode: None, lock: None }
     }
 
-    /// Sets the mode of its files.
+    /// Sets the permissions of the files. `None` leaves them to the rules in the module documentation.
     #[must_use]
     pub fn with_mode(self, mode: Option<u32>) -> Folder {
         Folder { mode, ..self }
     }
 
-    /// Makes the folder and its missing parents. Those who may read its files may also enter it.
+    /// Creates the folder and its missing parents. Users who may read the files may also enter the folder.
     fn make(&self) -> io::Result<()> {
         let mode = self.mode.unwrap_or(USUAL);
         DirBuilder::new().recursive(true).mode(mode | (mode & 0o444) >> 2).create(&self.path)
     }
 
-    /// Returns the access rights of the file that `name` replaces, or else of the last file published in its folder,
-    /// or else of the manifest.
+    /// Returns the permissions of the file `name` that is to be replaced, or else of the last file in its subfolder,
+    /// or else of the manifest. Returns `None` if there is none of them.
     fn before(below: &Below, name: &str) -> io::Result<Option<FileAccess>> {
         if let Some(access) = below.access(name)? {
             return Ok(Some(access));
@@ -80,7 +81,7 @@ impl Folder {
         }
     }
 
-    /// Begins a file aside, with the mode and group that it will have under `name`.
+    /// Creates a file in the staging folder, with the permissions and group that it will have under `name`.
     fn make_aside(&self, name: &str) -> io::Result<File> {
         let below = self.below()?;
         let before = Folder::before(&below, name)?;
@@ -108,7 +109,8 @@ impl Folder {
         Below::open(&self.path)
     }
 
-    /// Refuses a folder in which something else lies under a name that a delivery writes.
+    /// Returns an error if something else than a regular file has a name under which a delivery writes a file.
+    /// Symbolic links count as something else.
     pub fn look(&self) -> Result<()> {
         let below = match self.below() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -131,7 +133,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Removes what an earlier, killed delivery left aside.
+    /// Removes the staging folder with what an earlier, killed delivery left in it.
     fn clear(&self) -> io::Result<()> {
         match fs::remove_dir_all(self.staging()) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -155,7 +157,7 @@ impl Store for Folder {
         self.path.display().to_string()
     }
 
-    /// Makes the folder if it is missing, locks it, and checks that it can be written.
+    /// Creates the folder if it is missing, locks it for `holder`, and checks that it can be written.
     fn check(&mut self, holder: &str) -> Result<()> {
         let path = &self.path;
         let unwritable = |e: io::Error| {

@@ -1,4 +1,4 @@
-//! The interface of file formats (how rows become a file), and the sink that counts and hashes the bytes they write.
+//! The interface of file formats, which turn rows into a file, and the sink that counts and hashes the file's bytes.
 
 use std::io::{self, BufWriter, Write};
 
@@ -11,28 +11,28 @@ use crate::streams::Column;
 
 /// A file format with its options.
 pub trait Format: Send {
-    /// Returns what a file's name ends with, without the dot: `csv.gz`.
+    /// Returns the ending of the files' names without its first dot, for example `csv.gz`.
     fn extension(&self) -> String;
 
-    /// Returns whether its columns have types. If they do, a value that does not fit its column goes into `_extra`
+    /// Returns whether the format has typed columns. If so, a value that does not fit its column goes into `_extra`
     /// ([`crate::destinations::coerce`]).
     fn is_typed(&self) -> bool;
 
     /// Describes the format for the manifest.
     fn described(&self) -> manifest::FormatEntry;
 
-    /// Begins a file with these columns.
+    /// Begins a file with these columns in `sink`.
     fn begin(&self, sink: HashingSink, columns: &[Column]) -> io::Result<Box<dyn Rows>>;
 }
 
-/// A file that rows are written to.
+/// A file that is being written, row by row.
 pub trait Rows {
-    /// Writes a row, one cell for each column. Returns `false` and writes nothing if the file has rows already and
-    /// would grow beyond `most` bytes. Text formats count bytes before compression. Parquet counts the compressed
-    /// bytes that it has written and the cells that still wait.
+    /// Writes a row, one cell for each column. Returns `false` and writes nothing if the file already has rows and
+    /// this row would make it larger than `most` bytes. Text formats count bytes before compression. Parquet counts
+    /// the compressed bytes written so far and the cells that are still buffered.
     fn write(&mut self, cells: &[Cell<'_>], most: Option<u64>) -> io::Result<bool>;
 
-    /// Writes what is left, and returns the sink without finishing it.
+    /// Writes what is still buffered, and returns the sink, which the caller must finish.
     fn end(self: Box<Self>) -> io::Result<HashingSink>;
 }
 
@@ -43,22 +43,22 @@ pub struct HashingSink {
     bytes: u64,
 }
 
-/// The size and the hash of a file.
+/// The size and the checksum of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct FileSum {
     pub bytes: u64,
-    /// SHA-256, in hex.
+    /// The SHA-256 of the file's bytes as stored, in hex.
     pub sha256: String,
 }
 
 impl HashingSink {
-    /// Begins to count and hash what goes to `sink`.
+    /// Makes a sink that counts and hashes the bytes that it passes on to `sink`.
     pub fn new(sink: Box<dyn Sink>) -> HashingSink {
         HashingSink { sink: BufWriter::with_capacity(256 * 1024, sink), sum: Sha256::new(), bytes: 0 }
     }
 
-    /// Makes the file whole and durable.
+    /// Completes the file and makes it durable. Returns its size and checksum.
     pub fn finish(self) -> io::Result<FileSum> {
         let sink = self.sink.into_inner().map_err(io::IntoInnerError::into_error)?;
         sink.finish()?;

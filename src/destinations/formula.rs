@@ -1,13 +1,14 @@
-//! Tells which texts a spreadsheet would run as a formula. The job's `formula_safe` puts a `'` before them.
+//! Finds values that a spreadsheet would run as a formula. With the job's `formula_safe`, a `'` is written before
+//! them.
 //!
-//! A spreadsheet does not take a cell as it lies in the file. On import it may drop control characters, byte order
-//! marks, characters without a shape and blanks. Some spreadsheets take the full-width signs of Asian keyboards for
-//! the plain ones. So the first character that counts is the first one that no program drops.
+//! A spreadsheet does not always take a cell as it is in the file. On import it may drop control characters, byte
+//! order marks, invisible characters and blanks. Some spreadsheets treat the full-width signs of Asian keyboards like
+//! the plain ones. So what matters is the first character that no program drops.
 
 use crate::error::is_plain;
 
-/// Returns whether a spreadsheet may run `text`. A text that begins with a control character counts as a formula,
-/// whatever follows, because programs differ in what they make of a line break or a tab at the start of a cell.
+/// Returns whether a spreadsheet may run `text` as a formula. A text that begins with a control character always
+/// counts, because programs differ in what they do with a line break or a tab at the start of a cell.
 pub fn is_formula(text: &str) -> bool {
     // This shortcut decides nearly every cell.
     if text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -16,14 +17,14 @@ pub fn is_formula(text: &str) -> bool {
     text.starts_with(char::is_control) || text.chars().find(|c| !may_be_dropped(*c)).is_some_and(is_sign)
 }
 
-/// Returns whether a character shows nothing, so that a program may take the text to begin behind it.
+/// Returns whether a character is invisible, so that a program may drop it and let the text begin after it.
 fn may_be_dropped(c: char) -> bool {
     let is_noncharacter = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
     c.is_whitespace() || !is_plain(c) || is_noncharacter || matches!(c, '\u{fffc}' | '\u{fffd}')
 }
 
-/// Returns whether a formula can begin with this sign: one of `= + - @`, or a form that compatibility normalization
-/// (NFKC) or a number parser takes for one of them.
+/// Returns whether a formula can begin with this character: one of `= + - @`, or a character that compatibility
+/// normalization (NFKC) or a number parser treats like one of them.
 fn is_sign(c: char) -> bool {
     matches!(
         c,

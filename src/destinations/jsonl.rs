@@ -1,6 +1,6 @@
-//! JSON Lines: one object a line, the columns in order, nulls written out. A value has its column's type. Timestamps
-//! are RFC 3339 text (UTC, microseconds). Nested values are JSON *text*, as in Parquet, so that a column has one type
-//! in every row and every engine.
+//! JSON Lines files: one object on each line, with the columns in order; nulls are written out. Each value has its
+//! column's type. Timestamps are RFC 3339 strings (UTC, microseconds). Nested values are strings of JSON, as in
+//! Parquet, so that a column has one type in every row and every engine.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use crate::destinations::compression::{CompressedWriter, Compression};
 use crate::moment;
 use crate::streams::Column;
 
-/// The options of JSON Lines files.
+/// How JSON Lines files are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonlOptions {
     /// The compression of the files.
@@ -49,14 +49,14 @@ impl Format for JsonlOptions {
     }
 }
 
-/// The bytes of a line buffer that are kept from one line to the next.
+/// The largest line buffer, in bytes, that is reused for the next line. A larger one is freed.
 const KEPT: usize = 1 << 20;
 
 struct Lines {
     names: Vec<String>,
     sink: CompressedWriter,
     line: Vec<u8>,
-    /// The bytes of text written so far, before compression.
+    /// The number of bytes written so far, before compression.
     text: u64,
 }
 

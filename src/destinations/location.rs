@@ -1,5 +1,5 @@
-//! Reads where files go from a job's `path`: a local folder, or `s3://bucket/prefix`. Each place has one name,
-//! however a job spells it. Logs, pins and locks use that name.
+//! Parses a job's `path`: a local folder, or `s3://bucket/prefix`. Each location has one canonical name, however a
+//! job spells it. Logs, pins and locks use that name.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,17 +7,19 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// A place in an object store.
+/// A bucket of an object store, and a prefix in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreLocation {
     /// The bucket's name.
     pub bucket: String,
-    /// The beginning of every object's name, without a `/` at either end; may be empty.
+    /// The beginning of every object's key, without a `/` at either end. Empty if objects are at the top of the
+    /// bucket.
     pub prefix: String,
 }
 
 impl StoreLocation {
-    /// Reads `path` as a place in an object store. Returns `None` if it is a local folder.
+    /// Parses `path` as a location in an object store. Returns `None` if it is a local folder, and an error if it is
+    /// neither.
     pub fn of(path: &Path) -> Result<Option<StoreLocation>> {
         let Some(text) = path.to_str() else { return Ok(None) };
         if text.starts_with('~') {
@@ -49,21 +51,21 @@ impl StoreLocation {
         Ok(Some(StoreLocation { bucket: bucket.to_owned(), prefix: prefix.to_owned() }))
     }
 
-    /// Returns the key of the object with this name.
+    /// Returns the key, in the bucket, of the file with this name.
     pub fn key(&self, name: &str) -> String {
         let between = if self.prefix.is_empty() || name.is_empty() { "" } else { "/" };
         format!("{}{between}{name}", self.prefix)
     }
 
-    /// Returns the full name of an object, for display.
+    /// Returns the URL of a file, for display, for example `s3://bucket/prefix/manifest.json`.
     pub fn name_of(&self, name: &str) -> String {
         let key = self.key(name);
         if key.is_empty() { format!("s3://{}", self.bucket) } else { format!("s3://{}/{key}", self.bucket) }
     }
 }
 
-/// Refuses a folder name that looks like a misspelled address. A single letter before the `:` is a drive, not a
-/// scheme.
+/// Returns an error for a folder name that looks like a misspelled URL, such as `s3:bucket`. A single letter before
+/// the `:` is a drive, not a scheme.
 fn folder(text: &str) -> Result<()> {
     let Some((scheme, _)) = text.split_once(':') else { return Ok(()) };
     let is_scheme = scheme.len() > 1
@@ -77,8 +79,8 @@ fn folder(text: &str) -> Result<()> {
     )))
 }
 
-/// Returns the one name of the place that a local path leads to, whether it exists or not: absolute, without `.` and
-/// `..`, links and repeated slashes.
+/// Returns the canonical path to which a local path leads, whether it exists or not: absolute, without `.`, `..`,
+/// symbolic links and repeated slashes.
 pub fn canonical(path: &Path) -> PathBuf {
     let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     // A link whose target does not exist yet.

@@ -1,5 +1,5 @@
-//! `manifest.json`: the list of what an output folder holds. A delivery writes it last, and a reader reads it first:
-//! every file that it names is whole, and its checksums prove that.
+//! `manifest.json`: the list of the files in an output folder. A delivery writes it last, and a reader reads it
+//! first: every file that it names is complete, and its checksum proves that.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +14,16 @@ use crate::streams::{self, Column, Stream};
 /// The manifest's file name.
 pub const NAME: &str = "manifest.json";
 
-/// The status of a stream that the job does not ask for any more.
+/// The status of a stream that the job no longer names.
 pub const NOT_IN_JOB: &str = "not in the job";
 
-/// The endings of data files, for every format and its compression.
+/// The endings of data files, for every format and compression.
 pub(crate) const ENDINGS: [&str; 7] = ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet"];
 
-/// Returns whether a delivery can have written a file of this name for a stream: a snapshot `contacts.csv`, a part of
-/// a snapshot `contacts-00002.csv`, or changes `contacts/changes-000000000001-000000000007.csv`. No other name is
-/// read, written or removed, whatever a manifest says.
+/// Returns whether a delivery could have given a file of this stream this name. There are three forms: a snapshot
+/// `contacts.csv`, a part of a snapshot `contacts-00002.csv`, and changes
+/// `contacts/changes-000000000001-000000000007.csv`. Files with other names are never read, written or removed,
+/// whatever a manifest says.
 pub fn is_ours(stream: &str, path: &str) -> bool {
     let is_name = !stream.is_empty() && stream.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let Some(rest) = path.strip_prefix(stream).filter(|_| is_name) else { return false };
@@ -41,34 +42,34 @@ pub fn is_ours(stream: &str, path: &str) -> bool {
     parts.len() == numbers.len() && parts.iter().zip(numbers).all(fits)
 }
 
-/// Returns whether a delivery can have written a file of this name for any stream.
+/// Returns whether a delivery could have given a file of any stream this name.
 pub fn is_ours_of_any(path: &str) -> bool {
     streams::ALL.iter().any(|stream| is_ours(stream.name(), path))
 }
 
-/// The whole manifest.
+/// The complete manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Manifest {
-    /// The version of the manifest's form and of the columns.
+    /// The version of the manifest's own format and of the columns.
     pub schema_version: u32,
     pub generator: String,
-    /// The id of the mirror that the records come from. Seqs count within it.
+    /// The id of the mirror that the records come from. Seqs are comparable only within one mirror.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
     pub job: String,
-    /// The run that published last.
+    /// The run that made the latest delivery.
     pub run_id: i64,
-    /// When it was published (RFC 3339, UTC).
+    /// When the latest delivery was made (RFC 3339, UTC).
     pub published_at: String,
     pub content: String,
-    /// The format of the files that the latest delivery wrote. A stream that is held or has left the job may be in an
-    /// earlier format: its entry says which.
+    /// The format of the files that the latest delivery wrote. The files of a stream that is held, or that has left
+    /// the job, may have an earlier format, which the stream's entry names.
     pub format: FormatEntry,
     pub streams: BTreeMap<String, ManifestEntry>,
 }
 
-/// How the files are written.
+/// How the files are written: format, compression and options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct FormatEntry {
@@ -80,71 +81,76 @@ pub struct FormatEntry {
     pub compression: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula_safe: Option<bool>,
-    /// The most bytes of text in a part of a snapshot, before compression. `None` if each stream is one file.
+    /// The largest size, in bytes before compression, of a part of a snapshot. `None` if each stream is one file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<u64>,
-    /// How null and an empty text are told apart.
+    /// How a reader distinguishes null from an empty string.
     pub null: String,
 }
 
-/// One stream.
+/// The manifest's entry for one stream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ManifestEntry {
-    /// What became of the stream:
+    /// Whether the files are from this delivery:
     ///
-    /// - `published`
-    /// - `incomplete`: published all the same.
-    /// - `held`: the files are those of an earlier run.
-    /// - `not in the job`: the files are those of an earlier run, and the job does not ask for the stream any more.
+    /// - `published`: they are, and the stream is complete.
+    /// - `incomplete`: they are, although the stream is incomplete.
+    /// - `held`: they are from an earlier delivery, because the stream is incomplete now.
+    /// - `not in the job`: they are from an earlier delivery, and the job no longer names the stream.
     pub status: String,
-    /// What the latest run has proven, and why no more: in this program's words, never in a server's.
+    /// What the latest run has proven about the stream: `proven`, `continuous` or `incomplete`.
     pub verdict: String,
+    /// Why the stream is incomplete, in this program's words, never in a server's. `None` if it is complete.
     pub why: Option<String>,
-    /// The server's claims about the list that the job tells the run not to believe.
+    /// The server's claims about the list that the job tells the run to ignore, such as a wrong total.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
-    /// `found_again`: records that moved while their list was read, and that a further reading found. `may_miss`:
-    /// about how many records that existed all along may still be missing, because they moved past every reading.
+    /// The number of records that moved while their list was read, and that a further reading found.
     #[serde(default, skip_serializing_if = "is_no_count", deserialize_with = "number::read_count")]
     pub found_again: u64,
+    /// An estimate of how many records that existed all along may still be missing, because they moved past every
+    /// reading.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub may_miss: f64,
-    /// The mirror's records that a complete reading did not show and that are kept: the account may have so many
-    /// fewer.
+    /// The number of records that a complete reading did not show but that are still delivered. The account may have
+    /// that many fewer.
     #[serde(default, skip_serializing_if = "is_no_count", deserialize_with = "number::read_count")]
     pub suspects: u64,
-    /// The ids of records that could not be read, or whose lists could not. The files hold everything else, and of
-    /// these what an earlier run has read.
+    /// The ids of records that could not be read, or whose lists could not be read. If an earlier run read such a
+    /// record, the files hold it as it was then. All other records are in the files as usual.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<String>,
-    /// The latest run. The `files` were written by the run `run_id`.
+    /// The latest run, even if it did not write the files.
     pub latest_run_id: i64,
-    /// The run, the freshness (`as_of`), the rows and the seqs of the `files`.
+    /// The run that wrote the files. `None` if there are no files.
     pub run_id: Option<i64>,
+    /// The time as of which the files are at least up to date (RFC 3339, UTC). `None` if it is unknown.
     pub as_of: Option<String>,
     #[serde(deserialize_with = "number::read_count")]
     pub rows: u64,
-    /// The fingerprint of the masks that the rows went through, `""` for no mask. It reveals neither the masks nor
-    /// their key.
+    /// The fingerprint of the masks that were applied to the rows, or `""` if none were. It reveals neither the masks
+    /// nor their key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masks: Option<String>,
     pub seq: Option<SeqRange>,
-    /// The delivery that brought the last changes. The log of the mirror that feeds the place knows it.
+    /// The id of the delivery that brought the last changes. The log of the mirror that made the delivery holds the
+    /// same id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<String>,
-    /// Set for changes whose older files were folded: the files have every deletion after this seq. A reader that has
-    /// read only up to a lower seq must begin anew.
+    /// Set if older change files were merged: all deletions after this seq are in the files, earlier ones may be
+    /// missing. A reader that has read only up to a lower seq must start over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions_since: Option<i64>,
-    /// How the files are written. Earlier versions wrote the format only once, for all streams.
+    /// How the stream's files are written. `None` in manifests of earlier versions, which have one format for all
+    /// streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<FormatEntry>,
     pub files: Vec<FileEntry>,
     pub columns: Vec<ColumnEntry>,
 }
 
-/// One file.
+/// The manifest's entry for one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct FileEntry {
@@ -154,12 +160,13 @@ pub struct FileEntry {
     #[serde(deserialize_with = "number::read_count")]
     pub bytes: u64,
     pub sha256: String,
-    /// The range that a file of changes covers. The ranges of a stream adjoin, even where no change has a seq.
+    /// The range of seqs that a file of changes covers. The ranges of a stream adjoin, even if some seqs in them have
+    /// no change. `None` in a snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<SeqRange>,
 }
 
-/// One column.
+/// The name and type of one column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ColumnEntry {
@@ -179,19 +186,20 @@ fn is_zero(may_miss: &f64) -> bool {
 }
 
 impl Manifest {
-    /// Returns the first file name in it that no delivery of this program gives, or `None` if there is no such name.
+    /// Returns the first file name in the manifest that no delivery of this program would write. Returns `None` if
+    /// all names are in order.
     pub fn foreign_name(&self) -> Option<&str> {
         let names = self.streams.iter().flat_map(|(stream, entry)| entry.files.iter().map(move |file| (stream, file)));
         names.into_iter().find(|(stream, file)| !is_ours(stream, &file.path)).map(|(_, file)| file.path.as_str())
     }
 
-    /// Returns whether it names no file.
+    /// Returns whether the manifest names no file.
     pub fn names_nothing(&self) -> bool {
         self.streams.values().all(|entry| entry.files.is_empty())
     }
 
-    /// Returns the last seq of a stream's changes, or 0 if it has none. Returns an error if the changes come from
-    /// another mirror than `mirror`.
+    /// Returns the last seq of a stream's changes, or 0 if no changes were delivered. Returns an error if the changes
+    /// come from another mirror than `mirror`. `place` names the destination in the error.
     pub fn delivered(&self, place: &str, mirror: &str, stream: Stream) -> Result<i64> {
         if self.names_nothing() {
             return Ok(0);
@@ -205,13 +213,13 @@ impl Manifest {
         Ok(self.streams.get(stream.name()).and_then(|entry| entry.seq).map_or(0, |seq| seq.last))
     }
 
-    /// Returns how a stream's files are written.
+    /// Returns the format of a stream's files.
     pub fn format_of<'m>(&'m self, entry: &'m ManifestEntry) -> &'m FormatEntry {
         entry.format.as_ref().unwrap_or(&self.format)
     }
 
-    /// Returns the entries that the next manifest begins with. Each says how its files are written, and whether its
-    /// stream has left the job.
+    /// Returns the entries with which the next manifest begins. Each names its own format. The entries of streams
+    /// that are not in `of_job` get the status [`NOT_IN_JOB`].
     pub fn kept(&self, of_job: &[Stream]) -> BTreeMap<String, ManifestEntry> {
         let mut kept = self.streams.clone();
         for (name, entry) in &mut kept {
@@ -223,7 +231,7 @@ impl Manifest {
         kept
     }
 
-    /// Returns what it records about how a stream was filled.
+    /// Returns what the manifest records about how a stream's files were made: the last delivery and the masks.
     pub fn filled(&self, stream: Stream) -> Filled {
         let entry = self.streams.get(stream.name());
         entry.map(|e| Filled { delivery_id: e.delivery_id.clone(), masks: e.masks.clone() }).unwrap_or_default()
@@ -231,7 +239,7 @@ impl Manifest {
 }
 
 impl ManifestEntry {
-    /// Makes the entry of a stream that is published with these files.
+    /// Makes the entry of a stream whose files are exactly `files`.
     pub fn published(
         offer: &Offer,
         delivery: &Delivery,
@@ -262,7 +270,7 @@ impl ManifestEntry {
         }
     }
 
-    /// Makes the entry of a stream of changes: these files, after the ones that it has already.
+    /// Makes the entry of a stream of changes whose files are those of the entry `before`, followed by `files`.
     pub fn extended(
         offer: &Offer,
         delivery: &Delivery,
@@ -281,7 +289,7 @@ impl ManifestEntry {
         ManifestEntry { delivery_id, deletions_since, ..ManifestEntry::published(offer, delivery, seq, all, columns) }
     }
 
-    /// Makes the entry of a stream that is held: what was published before, if anything, stays.
+    /// Makes the entry of a stream that is held back. The files of the entry `before`, if there are any, stay.
     pub fn held(
         offer: &Offer,
         delivery: &Delivery,
@@ -313,7 +321,7 @@ impl ManifestEntry {
     }
 }
 
-/// Describes columns as a manifest names them.
+/// Returns the columns as they are listed in a manifest.
 pub fn described(columns: &[Column]) -> Vec<ColumnEntry> {
     columns.iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
 }

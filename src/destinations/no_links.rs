@@ -1,5 +1,5 @@
-//! Reaches what lies below an output folder, step by step and without following a link. The output folder itself may
-//! be a link, because the user has chosen it.
+//! Opens, creates and removes files below an output folder without following symbolic links. The output folder itself
+//! may be a link, because the user has chosen it.
 
 use std::fs::File;
 use std::io;
@@ -11,32 +11,34 @@ use rustix::io::Errno;
 
 use crate::regular_file;
 
-/// An open folder.
+/// An open output folder, through which the files below it are accessed. Names are relative to it, with `/` between
+/// folders.
 pub struct Below(OwnedFd);
 
-/// Who may read a file: the bits of its mode, and its group.
+/// Who may read and write a file: its permissions and its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileAccess {
-    /// The read and write bits (`0o666`) of its mode.
+    /// The read and write bits (`0o666`) of the file's mode.
     pub mode: u32,
-    /// The id of its group.
+    /// The id of the file's group.
     pub group: u32,
 }
 
-/// The error for a name that leads out of the folder.
+/// Returns the error for a name that leads out of the folder, such as `../x`.
 fn outside() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the name leads out of the folder")
 }
 
 impl Below {
-    /// Opens the folder at `path`.
+    /// Opens the output folder at `path`.
     pub fn open(path: &Path) -> io::Result<Below> {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Below(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
-    /// Returns the folder that `name` lies in, and the last part of the name. Makes missing folders if `make` is set.
+    /// Returns the folder that contains `name`, and the last part of the name. Creates missing folders if `make` is
+    /// set.
     fn parent<'n>(&self, name: &'n str, make: bool) -> io::Result<(OwnedFd, &'n str)> {
         let mut parts: Vec<&str> = name.split('/').collect();
         if parts.iter().any(|part| part.is_empty() || matches!(*part, "." | "..") || part.contains('\0')) {
@@ -58,7 +60,7 @@ impl Below {
         missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular_file::read_at(folder, last)))
     }
 
-    /// Returns who may read a file, or `None` if there is no regular file.
+    /// Returns who may read and write a file, or `None` if there is no regular file of this name.
     pub fn access(&self, name: &str) -> io::Result<Option<FileAccess>> {
         let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(None) };
         let found = rustix::fs::statat(&folder, last, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
@@ -66,7 +68,8 @@ impl Below {
         Ok(file.map(|s| FileAccess { mode: s.st_mode & 0o666, group: s.st_gid }))
     }
 
-    /// Makes a new file, and replaces one that exists. The umask may take bits from `mode`.
+    /// Creates a new file for writing, and replaces an existing one. `mode` gives its permissions, from which the
+    /// umask may take some.
     pub fn make(&self, name: &str, mode: u32) -> io::Result<File> {
         let (folder, last) = self.parent(name, true)?;
         match rustix::fs::unlinkat(&folder, last, AtFlags::empty()) {
@@ -77,13 +80,13 @@ impl Below {
         Ok(File::from(rustix::fs::openat(folder, last, flags, Mode::from_raw_mode(mode))?))
     }
 
-    /// Moves a file to the name under which readers find it.
+    /// Renames a file, and replaces an existing file of the new name. Creates missing folders.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let ((before, old), (after, new)) = (self.parent(from, false)?, self.parent(to, true)?);
         Ok(rustix::fs::renameat(before, old, after, new)?)
     }
 
-    /// Removes a regular file, if it exists. Leaves anything else where it is.
+    /// Removes a regular file, if it exists. Does not touch anything that is not a regular file.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(()) };
         if !regular_file::is_at(&folder, last)? {
@@ -92,8 +95,8 @@ impl Below {
         missing_is_none(rustix::fs::unlinkat(folder, last, AtFlags::empty()).map_err(io::Error::from)).map(drop)
     }
 
-    /// Returns the names of what lies in a folder, sorted, with the type of each. A folder that does not exist is
-    /// empty.
+    /// Returns the names of the entries of a folder, sorted, with the type of each. Returns an empty list if the
+    /// folder does not exist.
     pub fn list(&self, folder: &str) -> io::Result<Vec<(String, FileType)>> {
         let opened = if folder.is_empty() { self.0.try_clone().map(Some) } else { self.folder(folder) };
         let Some(folder) = opened? else { return Ok(Vec::new()) };
@@ -117,14 +120,15 @@ impl Below {
         missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular_file::folder_at(folder, last)))
     }
 
-    /// Makes the entries of the folder that `name` lies in durable.
+    /// Syncs the folder that contains `name` to disk, so that its created, renamed and removed entries survive a
+    /// crash.
     pub fn sync(&self, name: &str) -> io::Result<()> {
         as_far_as_offered(rustix::fs::fsync(self.parent(name, false)?.0))
     }
 }
 
-/// Turns the outcome of making a folder durable into this module's result. Some network file systems do not offer
-/// that: their server has the data by then, and the client cannot ask for more.
+/// Turns the outcome of syncing a folder into this module's result. It is no error if the file system cannot sync a
+/// folder: with such network file systems, the server already has the data.
 fn as_far_as_offered(outcome: Result<(), Errno>) -> io::Result<()> {
     match outcome {
         Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
@@ -132,8 +136,8 @@ fn as_far_as_offered(outcome: Result<(), Errno>) -> io::Result<()> {
     }
 }
 
-/// Makes a folder in `above`, with the mode and the group of `above` as far as the umask and this user's rights
-/// allow.
+/// Creates a folder in `above`, with the permissions and the group of `above`, as far as the umask and this user's
+/// rights allow.
 fn make_folder(above: &OwnedFd, name: &str) -> io::Result<()> {
     let above_all = rustix::fs::fstat(above)?;
     match rustix::fs::mkdirat(above, name, Mode::from_raw_mode(above_all.st_mode & 0o777)) {

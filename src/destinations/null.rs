@@ -1,12 +1,12 @@
-//! A place that keeps nothing. Files written to it are counted and hashed like any others, so a caller learns what
-//! the files would be.
+//! A store that keeps nothing. Files written to it are counted and hashed like any others, so that `verify` can
+//! compute the checksums of a delivery without making one.
 
 use std::io::{self, Read, Write};
 
 use crate::destinations::store::{Sink, Store};
 use crate::error::{Error, Kind, Result};
 
-/// The place that keeps nothing.
+/// The store that keeps nothing.
 pub struct NullStore;
 
 struct Nothing;

@@ -1,4 +1,4 @@
-//! Reads delivered files back, whatever their format: chosen columns of every row, as text. `verify` uses it.
+//! Reads delivered files back for `verify`, whatever their format: the chosen columns of every row, as text.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,9 +11,10 @@ use super::manifest;
 use crate::error::Result;
 use crate::streams::Column;
 
-/// Hands the `wanted` columns of every row of `file` to `each`, with null as `None`. Returns the number of rows.
+/// Calls `each` with the `wanted` columns of every row of `file`, in that order. Null is `None`. `columns` are all
+/// columns of the file, which Parquet needs. Returns the number of rows.
 ///
-/// The outer error is the file's (it is unreadable or has other columns). The inner error is the one that `each`
+/// The outer error means that the file is unreadable or has other columns. The inner error is the one that `each`
 /// returned.
 pub fn rows(
     file: File,

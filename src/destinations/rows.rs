@@ -1,5 +1,6 @@
-//! Turns a record into the row of a destination. The row has the stream's columns, typed if the destination has
-//! types. The row of a change has the columns `_seq`, `_op`, `_synced_at` and `_run_id` behind them.
+//! Turns a record into the row that a destination stores: a cell for each column of the stream, converted to the
+//! column's type if the destination has types. The row of a change also has the columns `_seq`, `_op`, `_synced_at`
+//! and `_run_id` at the end.
 
 use super::cells::{self, Cell, EXTRA};
 use super::years::{Years, YearsOfColumns};
@@ -10,8 +11,8 @@ use crate::moment::YEARS;
 use crate::record::Change;
 use crate::streams::{Column, ColumnKind, DateForm};
 
-/// The columns that a change has behind the stream's own: its seq, what became of the record (`insert`, `update`,
-/// `delete`), when the mirror stored that (UTC), and in which run.
+/// The columns that the row of a change has after the stream's own: its seq, what happened to the record (`insert`,
+/// `update`, `delete`), when the mirror stored the change (UTC), and in which run.
 pub const OF_A_CHANGE: [Column; 4] = [
     Column { name: "_seq", kind: ColumnKind::Integer },
     Column { name: "_op", kind: ColumnKind::Text },
@@ -19,7 +20,7 @@ pub const OF_A_CHANGE: [Column; 4] = [
     Column { name: "_run_id", kind: ColumnKind::Integer },
 ];
 
-/// Makes rows of records, and counts the values that do not fit.
+/// Makes the rows of a stream's records, and counts the values that do not fit their columns.
 pub struct RowBuilder {
     own: Vec<Column>,
     is_typed: bool,
@@ -31,7 +32,8 @@ pub struct RowBuilder {
 }
 
 impl RowBuilder {
-    /// Describes the rows of the stream of `offer`. Adds the column `_extra` to typed columns that lack it.
+    /// Prepares the rows of the stream of `offer`. If `is_typed` is set, the rows have a column `_extra` even if the
+    /// offer lacks it. `date` is how the API writes timestamps. Rows of changes have four more columns.
     pub fn new(offer: &Offer, is_typed: bool, date: DateForm, content: Content) -> RowBuilder {
         let mut own = offer.columns.clone();
         if is_typed && own.last() != Some(&EXTRA) {
@@ -42,12 +44,12 @@ impl RowBuilder {
         RowBuilder { own, is_typed, date, content, misfits: 0, years }
     }
 
-    /// Returns the years that its timestamps lie in, by column.
+    /// Returns, for each timestamp column, the years of its values so far.
     pub fn years(&self) -> YearsOfColumns {
         self.years.iter().map(|(at, years)| (self.own[*at].name, years.clone())).collect()
     }
 
-    /// Returns all columns, in order.
+    /// Returns all columns of the rows, in order.
     pub fn columns(&self) -> Vec<Column> {
         let mut columns = self.own.clone();
         if self.content == Content::Changes {
@@ -61,7 +63,7 @@ impl RowBuilder {
         self.misfits
     }
 
-    /// Makes the row of a record.
+    /// Makes the row of a record from `payload`, its JSON text.
     pub fn of_record<'p>(&mut self, payload: &'p str) -> Result<Vec<Cell<'p>>> {
         let mut cells = cells::read(&self.own, payload)?;
         if self.is_typed {

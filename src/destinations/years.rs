@@ -1,5 +1,5 @@
-//! Collects the years that the timestamps of a delivery lie in, column by column. A wrong unit makes timestamps that
-//! are decades away from all others: seconds that are read as milliseconds lie in January 1970.
+//! Counts the timestamps of a delivery by year, for each column, to detect a wrong unit. A wrong unit makes
+//! timestamps decades away from all others: seconds that are read as milliseconds fall into January 1970.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,34 @@ use crate::error::quote;
 use crate::quantity::counted;
 use crate::streams::Stream;
 
-/// The number of years without a timestamp that is reported as a gap.
+/// The number of years without any timestamp that counts as suspicious.
 const GAP: i64 = 25;
 
-/// A mean year in microseconds.
+/// The length of a mean year in microseconds.
 const YEAR: i64 = 31_556_952_000_000;
 
-/// The years of one column's timestamps: for each, how many there are and the id of the first record.
+/// For each year, the number of one column's timestamps in it and the id of the first record that has one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Years(BTreeMap<i64, (u64, String)>);
 
-/// The years of each timestamp column, by the column's name.
+/// The years of each timestamp column, with the column's name.
 pub type YearsOfColumns = Vec<(&'static str, Years)>;
 
 impl Years {
-    /// Adds a timestamp, in microseconds since 1970, of the record with this id.
+    /// Counts a timestamp, in microseconds since 1970. `id` returns the id of its record.
     pub fn put(&mut self, micros: i64, id: impl FnOnce() -> String) {
         let year = 1970 + micros.div_euclid(YEAR);
         self.0.entry(year).and_modify(|(count, _)| *count += 1).or_insert_with(|| (1, id()));
     }
 
-    /// Returns whether no timestamp was added.
+    /// Returns whether no timestamp was counted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Returns a message about timestamps that lie decades before all others of the same delivery, or `None` if there are
-/// none.
+/// Returns a message about timestamps that are decades before all others of the same delivery. Returns `None` if
+/// there are none.
 pub fn finding<'y>(all: impl IntoIterator<Item = (Stream, &'y str, &'y Years)>) -> Option<String> {
     let all: Vec<(Stream, &str, &Years)> = all.into_iter().collect();
     let mut years: Vec<i64> = all.iter().flat_map(|(_, _, years)| years.0.keys().copied()).collect();

@@ -1,28 +1,29 @@
-//! Dialects in layers. The shipped dialect is the lowest; above it lies what was settled with an endpoint, and above that
-//! what a job says. A key that a layer lacks is that of the layer below.
+//! Stacks the layers of a dialect. The shipped dialect is the lowest. Above it comes what was found out about an
+//! endpoint, and above that what a job file sets. A key that a layer lacks has the value of the layer below.
 //!
-//! Each part of the dialect is declared once and becomes two types: the whole, in which every key has a value, and the layer,
-//! in which any key may be missing. So a typing error or a wrong type is found in the layer that has it, before anything is
-//! merged, and [`Layer::merge`] is the one place where two layers meet.
+//! Each part of the dialect is declared once and becomes two types: the *whole*, in which every key has a value, and
+//! the *layer*, in which any key may be missing. So a typing error or a wrong type is found in the layer that has it,
+//! before anything is merged, and [`Layer::merge`] is the only code that combines two layers.
 
 use std::collections::BTreeMap;
 
 use super::{Meaning, NotFound, Paging, SinceForm};
 use crate::streams::DateForm;
 
-/// A value that may stand in a layer.
+/// A part of a dialect that may be incomplete. Layers are stacked: a value of an upper layer replaces that of the
+/// layer below.
 pub trait Layer: Sized {
-    /// The same value with every key.
+    /// The complete form of the value, in which every key is set.
     type Whole;
 
-    /// Lays another layer over this one. Tables are merged key by key. Everything else is replaced.
+    /// Merges the upper layer `over` into this one. Tables are merged key by key. Any other value is replaced.
     fn merge(&mut self, over: Self);
 
-    /// Returns the whole. `Err` is the dotted path of the first key that is missing.
+    /// Returns the complete form. `Err` holds the dotted path of the first key that is missing.
     fn complete(self) -> Result<Self::Whole, String>;
 }
 
-/// Values that are replaced as a whole.
+/// Implements [`Layer`] for types whose values an upper layer replaces and does not merge.
 macro_rules! replaced {
     ($($value:ty),*) => {
         $(impl Layer for $value {
@@ -58,7 +59,8 @@ impl<V: Layer> Layer for BTreeMap<String, V> {
     }
 }
 
-/// Lays a key of another layer over that of a layer.
+/// Merges the value `over` of an upper layer into the value `below` of the same key. `None` means that a layer lacks
+/// the key.
 pub(super) fn merge_key<V: Layer>(below: &mut Option<V>, over: Option<V>) {
     match (below, over) {
         (Some(below), Some(over)) => below.merge(over),
@@ -67,7 +69,7 @@ pub(super) fn merge_key<V: Layer>(below: &mut Option<V>, over: Option<V>) {
     }
 }
 
-/// Returns the whole of a key that must be there.
+/// Returns the complete form of a required key's value. `Err` holds the dotted path of the key that is missing.
 pub(super) fn complete_key<V: Layer>(key: &str, value: Option<V>) -> Result<V::Whole, String> {
     at(key, value.ok_or_else(String::new).and_then(V::complete))
 }
@@ -76,12 +78,13 @@ fn at<T>(key: &str, result: Result<T, String>) -> Result<T, String> {
     result.map_err(|below| if below.is_empty() { key.to_owned() } else { format!("{key}.{below}") })
 }
 
-/// Declares a part of the dialect as a whole and as a layer:
+/// Declares two structs for a part of the dialect: the *whole*, with every value set, and the *layer*, in which every
+/// value is optional:
 ///
 /// - `keys` must have a value in the whole,
-/// - `parts` are parts of their own, `name: Whole = Layer`,
-/// - `optional` keys may lack a value in the whole, too, `name: Whole = Layer`,
-/// - `defaults` have the default value of their type where no layer has one.
+/// - `parts` are nested parts, written `name: Whole = Layer` with the two types of the part,
+/// - `optional` keys may lack a value in the whole, too; also written `name: Whole = Layer`,
+/// - `defaults` have the default value of their type if no layer sets them.
 macro_rules! layered {
     (
         $(#[$about:meta])*

@@ -1,8 +1,8 @@
-//! Describes how this API spells things: operation names, arguments, where items and totals lie, selections, what an
-//! error code means. It is data, never code. The shipped file is `qpien.toml` beside this one, and a job file's
-//! `[source.dialect]` replaces any part of it in the same form.
+//! Describes how this API spells things: operation names, arguments, the paths of rows and totals, selections, the
+//! meaning of error codes. All of this is data, never code. The shipped file is `qpien.toml` in this folder, and a
+//! job file's `[source.dialect]` replaces any part of it in the same form.
 //!
-//! `parts` declares each part, [`layer`] lays one over another, `text` reads and writes them as TOML.
+//! `parts` declares each part, [`layer`] merges layers, and `text` reads and writes them as TOML.
 
 pub mod layer;
 mod parts;
@@ -22,27 +22,28 @@ use crate::streams::{ALL, DateForm, Dates, Stream};
 const SHIPPED: &str = include_str!("qpien.toml");
 
 impl Dialect {
-    /// Returns the shipped dialect.
+    /// Returns the dialect that comes with the program. Fails only if its file is wrong, which a test rules out.
     pub fn shipped() -> Result<Dialect> {
         Dialect::with(&DialectLayer::default())
     }
 
-    /// Returns the shipped dialect with a layer laid over it, such as a job file's `[source.dialect]`.
+    /// Returns the shipped dialect with the layer `over` merged into it, such as a job file's `[source.dialect]`.
+    /// Fails if the result is not a valid dialect; the error names the wrong line.
     pub fn with(over: &DialectLayer) -> Result<Dialect> {
         Dialect::read(over).map_err(|WrongLine { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
     }
 
-    /// Does the same as [`Dialect::with`], but returns the path of a wrong line, so that the caller can say
-    /// where it stands.
+    /// Does the same as [`Dialect::with`], but returns the path of a wrong line, so that the caller can name the file
+    /// that has it.
     pub fn read(over: &DialectLayer) -> std::result::Result<Dialect, WrongLine> {
         let mut all: DialectLayer = SHIPPED.parse()?;
         all.merge(over.clone());
-        // Every stream gets the whole `[list]`, with its own replacements laid over it.
+        // Every stream gets all of `[list]`, with its own values merged into it.
         let list = all.list.clone();
         for part in all.streams.iter_mut().flat_map(|streams| streams.values_mut()) {
             let own = std::mem::replace(&mut part.list, list.clone());
             layer::merge_key(&mut part.list, own);
-            // How the server answers for a missing record may be remembered of a query that the job names no more.
+            // The remembered `not_found` may belong to a query that the job no longer names.
             part.one.take_if(|one| one.operation.is_none() && one.id.is_none() && one.item.is_none());
         }
         let lacks = |path| WrongLine { path, what: "no value is given".into() };
@@ -51,14 +52,14 @@ impl Dialect {
         Ok(dialect)
     }
 
-    /// Returns the part about one stream.
+    /// Returns the part of the dialect about one stream. Fails if the dialect has none.
     pub fn stream(&self, stream: Stream) -> Result<&StreamDialect> {
         self.streams
             .get(stream.name())
             .ok_or_else(|| Error::usage(format!("[source.dialect.streams.{stream}] is missing")))
     }
 
-    /// Returns the form of a stream's dates.
+    /// Returns the form of a stream's dates, such as ISO 8601.
     pub fn date_of(&self, stream: Stream) -> DateForm {
         self.streams.get(stream.name()).and_then(|own| own.date).unwrap_or(self.date)
     }
@@ -90,7 +91,8 @@ impl Dialect {
         Ok(())
     }
 
-    /// Returns the first name in a `drop` that is neither a selected field nor a documented column.
+    /// Returns the first name in a stream's `drop` that is neither a selected field nor a documented column, as a
+    /// wrong line. Returns `None` if there is no such name.
     pub fn unknown_drop(&self) -> Option<WrongLine> {
         self.streams.iter().find_map(|(name, s)| {
             let columns = Stream::named(name).into_iter().flat_map(|s| s.columns().iter().map(|c| c.name));
@@ -103,7 +105,8 @@ impl Dialect {
     }
 }
 
-/// Describes a wrong line of a dialect: its dotted path below `[source.dialect]`, and what is wrong.
+/// Describes a wrong line of a dialect: its dotted path below `[source.dialect]` (empty if not known), and what is
+/// wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct WrongLine {
@@ -126,26 +129,26 @@ impl StreamDialect {
         self.selected().filter(|f| f.contains('{')).map(field_name)
     }
 
-    /// Returns whether the selection includes the field at this path.
+    /// Returns whether the selection includes the field at this path, such as `["lastMessage", "createdAt"]`.
     pub fn is_asked_for(&self, path: &[String]) -> bool {
         let words = |f: &str, word: &str| f.split([' ', ',', '{', '}', ':']).any(|w| w == word);
         let field = path.first().and_then(|name| self.selected().find(|f| field_name(f) == name));
         field.is_some_and(|f| path[1..].iter().all(|name| words(f, name)))
     }
 
-    /// Returns the id field as it is selected in GraphQL's own notation, such as `_id: id`, or `id` itself if it
-    /// is not selected.
+    /// Returns the selection of the id field, such as `_id: id`. `id` is the name of the field in the answer, which
+    /// is returned if it is not selected.
     pub fn id_field<'s>(&'s self, id: &'s str) -> &'s str {
         self.selected().find(|f| field_name(f) == id).unwrap_or(id)
     }
 
-    /// Returns whether a field of this name is selected.
+    /// Returns whether a field with this name in the answer is selected.
     pub fn asks_for(&self, name: &str) -> bool {
         self.selected().any(|f| field_name(f) == name)
     }
 
-    /// Returns the name to put into `drop` so that `field` is not selected: its own, or that of the
-    /// object that holds it.
+    /// Returns the name to put into `drop` so that `field` is not selected: that of the field itself, or of the
+    /// object that contains it. Returns `None` if neither is selected.
     pub fn drop_name(&self, field: &str) -> Option<&str> {
         let words = |f: &str| f.split([' ', '{', '}', ':']).any(|w| w == field);
         let own = self.selected().find(|f| field_name(f) == field);
@@ -160,23 +163,23 @@ pub fn field_name(field: &str) -> &str {
 }
 
 impl DialectLayer {
-    /// Returns a layer that holds only a part of one stream.
+    /// Returns a layer that holds nothing but `part`, a part of one stream.
     pub fn of_stream(stream: Stream, part: StreamLayer) -> DialectLayer {
         DialectLayer { streams: Some([(stream.name().to_owned(), part)].into()), ..DialectLayer::default() }
     }
 
-    /// Returns what the layer says of a stream, or `None` if it says nothing.
+    /// Returns the layer's part about a stream, or `None` if it has none.
     pub fn stream(&self, stream: Stream) -> Option<&StreamLayer> {
         self.streams.as_ref()?.get(stream.name())
     }
 
-    /// Returns what the layer says of a stream, to change it.
+    /// Returns the layer's part about a stream, for changes. Adds an empty part if there is none.
     pub fn stream_mut(&mut self, stream: Stream) -> &mut StreamLayer {
         self.streams.get_or_insert_default().entry(stream.name().to_owned()).or_default()
     }
 
-    /// Returns a job's layer laid over this settled one. If the job sets `date` for all streams, the forms that single
-    /// streams have shown are dropped, because the job's word ranks above them.
+    /// Returns this layer with the job's layer merged over it. If the job sets `date` for all streams, the forms of
+    /// dates that were found for single streams are dropped, because the job's setting comes first.
     #[must_use]
     pub fn with_job(mut self, job: &DialectLayer) -> DialectLayer {
         if job.date.is_some() {

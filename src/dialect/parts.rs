@@ -1,5 +1,5 @@
-//! Declares the parts of a dialect, each as a whole and as a layer. The comments of `qpien.toml` say what each key means and
-//! how it is known.
+//! Declares the parts of a dialect, each in its complete form and as a layer. The comments of `qpien.toml` explain
+//! each key and how its value is known.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::layer::layered;
 use crate::streams::DateForm;
 
 layered! {
-    /// A whole dialect.
+    /// A complete dialect: how the API spells everything that a run needs.
     Dialect, DialectLayer {
         keys {
             authorization_prefix: String,
@@ -31,7 +31,7 @@ layered! {
 }
 
 layered! {
-    /// The mutation that generates a token.
+    /// How the mutation that generates a token is spelled.
     TokenDialect, TokenLayer {
         keys {
             operation: String,
@@ -55,8 +55,8 @@ layered! {
 }
 
 layered! {
-    /// A list query's arguments and envelope. Paths are dotted and begin below the operation. An empty path means that
-    /// the server does not give the value.
+    /// How a list query's arguments and envelope are spelled. Paths are dotted and begin below the operation. An
+    /// empty path means that the server does not give the value.
     ListDialect, ListLayer {
         keys {
             paging: Paging,
@@ -83,7 +83,7 @@ layered! {
 }
 
 layered! {
-    /// One stream's operation and selection.
+    /// How one stream is asked for: its operation, its selection and its list.
     StreamDialect, StreamLayer {
         keys {
             operation: String,
@@ -91,7 +91,7 @@ layered! {
             drop: Vec<String>,
         }
         parts {
-            /// `[list]` with this stream's own replacements laid over it.
+            /// How the stream's list is asked for: `[list]`, with this stream's own values merged into it.
             list: ListDialect = ListLayer,
         }
         optional {
@@ -101,66 +101,68 @@ layered! {
             one: SingleRecordDialect = SingleRecordLayer,
         }
         defaults {
-            /// Whether the parent's argument takes a list. It then gets a list of the one id.
+            /// Whether the argument that names the parent record has a list type. If so, the query passes a list that
+            /// contains only that id.
             parent_list: bool,
-            /// Fields that no column holds, selected only if the job collects them.
+            /// The undocumented fields, which are selected only if the job collects them.
             extra: Vec<String>,
         }
     }
 }
 
 layered! {
-    /// The query of a single record.
+    /// How a single record is asked for by its id.
     SingleRecordDialect, SingleRecordLayer {
         keys {
             operation: String,
-            /// The argument that takes the id, or its dotted path inside an input object.
+            /// The argument that takes the record's id, or its dotted path inside an input object.
             id: String,
-            /// The path to the record in the answer. Empty if the answer itself is the record.
+            /// The dotted path to the record in the answer. Empty if the answer itself is the record.
             item: String,
         }
         parts {}
         optional {
-            /// How the server answers for a record that does not exist. Without it no record is taken for missing.
+            /// How the server answers for a record that does not exist. Without this value, no record counts as
+            /// missing.
             not_found: NotFound = NotFound,
         }
         defaults {
-            /// The member of the answer that is `false` after a failure. Empty if there is none.
+            /// The name of the answer's member that is `false` after a failure. Empty if there is none.
             success: String,
         }
     }
 }
 
-/// The word in place of the path `total` or `has_next` that says not to believe what the server claims there.
+/// The word that a job may write instead of a path, so that the server's `total` or `has_next` is ignored.
 pub const IGNORE: &str = "ignore";
 
-/// The keys of `[list]` that may say [`IGNORE`].
+/// The keys of `[list]` whose value may be [`IGNORE`].
 pub const IGNORABLE: [&str; 2] = ["total", "has_next"];
 
 impl ListDialect {
-    /// Returns the names of the claims (`total`, `has_next`) that are not believed for this list.
+    /// Returns the names of the server's values (`total`, `has_next`) that are ignored for this list.
     pub fn ignored(&self) -> Vec<&'static str> {
         let claims = [("total", &self.total), ("has_next", &self.has_next)];
         claims.into_iter().filter(|(_, path)| *path == IGNORE).map(|(name, _)| name).collect()
     }
 }
 
-/// Describes how a list is asked for its next rows.
+/// Describes how a query asks for the next rows of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Paging {
-    /// By the number of a page.
+    /// By the number of the page.
     Page,
-    /// By the number of rows to leave out.
+    /// By the number of rows to skip.
     Offset,
     /// By an opaque cursor, which belongs to the next page or to a row.
     Cursor,
-    /// Not at all: the list comes whole.
+    /// Not at all: the server returns the complete list at once.
     None,
 }
 
 impl Paging {
-    /// Returns the dialect's word for it.
+    /// Returns the word for this style of paging in a dialect file.
     pub fn word(self) -> &'static str {
         match self {
             Paging::Page => "page",
@@ -194,7 +196,7 @@ impl Paging {
         }
     }
 
-    /// Returns whether cursors lead to pages.
+    /// Returns whether pages are asked for by cursors.
     pub fn has_cursors(self) -> bool {
         match self {
             Paging::Cursor => true,
@@ -219,24 +221,24 @@ pub enum NotFound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Meaning {
-    /// Missing or invalid token.
+    /// The token is missing or invalid.
     Unauthorized,
-    /// Wrong client id or secret.
+    /// The client id or the secret is wrong.
     InvalidClient,
     /// The token has expired after its documented hour.
     TokenExpired,
     /// The key lacks a scope.
     InsufficientScopes,
-    /// The limit is exceeded.
+    /// The request limit is exceeded.
     RateLimited,
-    /// The server failed.
+    /// The server itself failed.
     ServerFault,
-    /// The server refuses the query itself.
+    /// The server refuses the query itself, such as for an unknown field.
     Rejected,
 }
 
 impl NotFound {
-    /// Returns the dialect's word for it.
+    /// Returns the word for this kind of answer in a dialect file.
     pub fn word(self) -> &'static str {
         match self {
             NotFound::Null => "null",

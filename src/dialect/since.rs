@@ -1,21 +1,21 @@
-//! Writes the moment since which a list is asked for changes.
+//! Formats the date that a query passes to ask only for records changed since then.
 
 use serde::{Deserialize, Serialize};
 
-/// Describes how a moment is written in a list's filter by the last change.
+/// Describes how a list's filter by the date of the last change writes a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SinceForm {
-    /// `"2024-03-05T08:09:10Z"`
+    /// A string such as `"2024-03-05T08:09:10Z"`.
     Iso8601,
-    /// Milliseconds since 1970.
+    /// A number of milliseconds since 1970.
     Milliseconds,
-    /// Seconds since 1970.
+    /// A number of seconds since 1970.
     Seconds,
 }
 
 impl SinceForm {
-    /// Returns the dialect's word for it.
+    /// Returns the word for this form in a dialect file.
     pub fn word(self) -> &'static str {
         match self {
             SinceForm::Iso8601 => "iso8601",

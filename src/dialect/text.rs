@@ -11,7 +11,7 @@ use super::{DialectLayer, WrongLine};
 use crate::streams::{ALL, Stream};
 
 impl DialectLayer {
-    /// Reads a table in the form of `[source.dialect]`. `Err` says which line is wrong.
+    /// Reads a layer from a table in the form of `[source.dialect]`. `Err` names the line that is wrong.
     pub fn read(table: Table) -> Result<DialectLayer, WrongLine> {
         let streams = table.get("streams").and_then(toml::Value::as_table);
         if let Some(name) = streams.and_then(|s| s.keys().find(|name| Stream::named(name).is_none())) {
@@ -42,8 +42,8 @@ impl FromStr for DialectLayer {
     }
 }
 
-/// Returns a layer, or a part of one, as a table.
+/// Returns a layer, or a part of one, as a TOML table.
 pub fn lines_of(part: &impl Serialize) -> Table {
-    // Every key is a name and every value a text, a number, a boolean or a table, so this cannot fail.
+    // Every key is a name and every value a string, a number, a boolean or a table, so this cannot fail.
     Table::try_from(part).unwrap_or_default()
 }

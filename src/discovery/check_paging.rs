@@ -1,8 +1,8 @@
-//! Checks by a server's answers how a list is paged: which number the first page has, and whether a page
+//! Finds out, from a server's answers, how a list is paged: which number the first page has, and whether a page
 //! argument has any effect.
 //!
-//! That the server accepts a dialect does not make it right. If the first page is 0 and a walk begins at 1, a page is
-//! missing and no error says so.
+//! A dialect that the server accepts may still be wrong. If the first page is 0 and a walk begins at 1, a page is
+//! missing and no error reports it.
 
 use crate::error::Result;
 use crate::policy::{self, Action};
@@ -13,32 +13,33 @@ use crate::streams::{ColumnKind as Holds, DateForm, Stream};
 
 /// The page size of a check: enough rows to tell two pages apart.
 const SIZE: u32 = 2;
-/// The page size where the list changes meanwhile: enough rows that a few changes do not make one page
-/// look like another.
+/// The page size for a list that changes meanwhile: enough rows that a few changes do not make one page look like
+/// another.
 const MANY: u32 = 20;
-/// How often a question is asked that the server may always refuse.
+/// The most attempts for a question that the server may always refuse, and for a list that changes meanwhile.
 const TRIES: u32 = 3;
 
-/// What the answers showed about a list.
+/// What the first pages of a list showed about it.
 #[derive(Debug, Clone, Default)]
 pub struct Proof {
-    /// The number of the first page.
+    /// The number of the first page (0 or 1). `None` if the list is not paged by number.
     pub page_from: Option<u32>,
-    /// The form of its dates.
+    /// The form of the dates in the list's rows, or `None` if no row has shown a date.
     pub date: Option<DateForm>,
-    /// The number of records, as the server states it.
+    /// The number of records in the list, as the server states it; `None` if it does not.
     pub total: Option<u64>,
-    /// The ids of the rows. Conversations with a last message come first, because they have messages.
+    /// The ids of the rows. Conversations with a last message come first, because those certainly have messages.
     pub ids: Vec<String>,
-    /// The number of rows that came. Without any, the answer shows only that the server understands the question.
+    /// The number of rows that the server returned. 0 shows only that the server understands the question.
     pub rows: usize,
 }
 
-/// Asks a stream's list for just enough to find out how it is paged. The dialect that the source speaks stays as it
-/// is, so other questions may be asked meanwhile.
+/// Asks for a few rows of a stream's list, to find out how it is paged. `parent` is the id of the record whose list
+/// is asked for; `None` if the stream is one list. The source's dialect stays as it is, so other questions may be
+/// asked meanwhile.
 ///
-/// If a row cannot be read, ids alone are asked for. If the first row still cannot be read, the number of the page
-/// that fails decides.
+/// If a row cannot be read, only ids are asked for. If even the id of the first row cannot be read, the number of the
+/// failing page shows where pages begin.
 pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Proof> {
     let mut outcome = list_by(source, stream, parent, Select::Whole).await;
     if outcome.as_ref().is_err_and(|error| policy::may_be_of_a_record(&error.kind)) {
@@ -50,15 +51,15 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
     }
 }
 
-/// Asks once, without patience, for the list of a record that may not exist. `Ok` means that the server understands
-/// the question. An error may only mean that there is no such record.
+/// Asks once, without retries, for the list of the parent record `nobody`, which may not exist. `Ok` means that the
+/// server understands the question. An error may only mean that there is no such record.
 pub async fn is_understood(source: &Source, stream: Stream, nobody: &str) -> Result<()> {
     let answers = source.ask_all_briefly(vec![question(stream, Some(nobody), Start::Row(0))]).await;
     answers.into_iter().next().unwrap_or_else(|| Ok(Page::default())).map(drop)
 }
 
-/// Finds the first page's number if the first row fails whatever is asked of it: with one row a page, it is the
-/// number that fails while the next one is answered. Returns `None` if that decides nothing.
+/// Finds the first page's number although the first row cannot be read. With one row a page, the first page is the
+/// one that fails while the next is answered. Returns `None` if the answers do not decide it.
 async fn by_failure(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<Proof>> {
     if !source.dialect().stream(stream)?.list.paging.is_numbered() {
         return Ok(None);
@@ -98,8 +99,8 @@ async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: 
     let mut page = source.ask(question(stream, parent, Start::Row(0))).await?;
     let mut page_from = None;
     if paging.is_numbered() {
-        // The other page is the one before the page that is believed to be the first. Before page 0 there is none, so
-        // the page after it is asked for.
+        // The other page is the one before the page that the dialect states as the first. There is none before page
+        // 0, so the page after it is asked for.
         let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await?;
         let (zero, one) = if believed == 0 { (Some(&page), other.as_ref()) } else { (other.as_ref(), Some(&page)) };
         let (zero, one) = (zero.map(ids).unwrap_or_default(), one.map(ids).unwrap_or_default());
@@ -125,10 +126,10 @@ async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: 
     })
 }
 
-/// Returns whether a list obeys its filter by the last change. It must show no record that changed since the
-/// year 2100, and some that changed since 1980. (1970 would not do, because a moment in milliseconds that is
-/// read as seconds, or the other way round, would pass.) Returns `None` if the list may be empty, or the
-/// server gave no answer.
+/// Returns whether a list obeys its filter by the date of the last change. With the filter, the list must show no
+/// record that changed after the year 2100, and some that changed after 1980. (1970 would not do, because a moment in
+/// milliseconds that is read as seconds, or the other way round, would pass.) Returns `None` if the list may be
+/// empty, or if the server gave no answer.
 pub async fn since(source: &Source, stream: Stream) -> Result<Option<bool>> {
     const AHEAD: i64 = 4_102_444_800_000;
     const LONG_AGO: i64 = 315_532_800_000;
@@ -148,8 +149,8 @@ pub async fn since(source: &Source, stream: Stream) -> Result<Option<bool>> {
     Ok(Some(is_obeyed(ahead, since)))
 }
 
-/// Decides by the rows and the total of what changed since a future moment, and by the rows of what changed since a
-/// moment long ago.
+/// Decides whether a filter is obeyed. `ahead` and `total` are the rows and the total of what changed after a future
+/// moment; `since` is the number of rows that changed after a moment long ago.
 fn is_obeyed((ahead, total): (usize, Option<u64>), since: usize) -> bool {
     ahead == 0 && total.unwrap_or(0) == 0 && since > 0
 }
@@ -157,15 +158,16 @@ fn is_obeyed((ahead, total): (usize, Option<u64>), since: usize) -> bool {
 /// Describes what a second page showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondPage {
-    /// Other rows.
+    /// The second page has other rows than the first.
     Differs,
-    /// The rows of the first page again: the server ignores the argument.
+    /// The second page has the rows of the first page again: the server ignores the argument.
     Same,
-    /// No rows: the first page was the whole list, or all that can be asked for this way.
+    /// The second page has no rows: the first page was the complete list, or all that can be asked for this way.
     Nothing,
 }
 
-/// Asks for the second page of a list whose first page gave `proof`.
+/// Asks for the second page of a list, and compares it with `proof`, which the first page gave. `parent` is the id of
+/// the record whose list is asked for; `None` if the stream is one list.
 pub async fn second(source: &Source, stream: Stream, parent: Option<&str>, proof: &Proof) -> Result<SecondPage> {
     let paging = source.dialect().stream(stream)?.list.paging;
     if proof.rows < SIZE as usize || !paging.counts_rows() {
@@ -189,22 +191,22 @@ impl Proof {
     }
 }
 
-/// Returns the number of the first page, from what page 0 and then page 1 showed. A server that counts from 1 refuses
-/// page 0, shows nothing there, or takes it for page 1. Two different pages are two pages, or one page that changed
-/// meanwhile: `None`.
+/// Returns the number of the first page, from the ids on page 0 (`zero`) and page 1 (`one`), if these decide it. A
+/// server that counts from 1 refuses page 0, shows nothing there, or treats it as page 1. If the pages differ, they
+/// may be two pages, or one page that changed meanwhile, so the result is `None`.
 fn first_page(zero: &[&str], one: &[&str]) -> Option<u32> {
     (zero.is_empty() || zero == one).then_some(1)
 }
 
-/// Decides the same by long pages, of which most rows stay. If page 0 is empty, or has at least half of page 1's
-/// rows, the first page is 1; otherwise it is 0.
+/// Returns the number of the first page, from the ids on two long pages, most of whose rows do not move. If page 0
+/// (`zero`) is empty, or has at least half of the rows of page 1 (`one`), the first page is 1; otherwise it is 0.
 fn likely_first(zero: &[&str], one: &[&str]) -> u32 {
     let again = one.iter().filter(|id| zero.contains(id)).count();
     u32::from(zero.is_empty() || (again > 0 && 2 * again >= one.len()))
 }
 
-/// Asks for the long pages 0, 1 and 0 in one go, until both readings of page 0 agree, but at most [`TRIES`] times.
-/// Returns `None` if the server refuses.
+/// Finds the first page's number of a list that changes meanwhile. Asks for the long pages 0, 1 and 0 in one request,
+/// until both readings of page 0 agree, but at most [`TRIES`] times. Returns `None` if the server refuses.
 async fn first_page_of_moving_list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<u32>> {
     let mut first = None;
     for _ in 0..TRIES {
@@ -224,7 +226,7 @@ async fn first_page_of_moving_list(source: &Source, stream: Stream, parent: Opti
     Ok(first)
 }
 
-/// Returns the ids of a page, those of rows with a `lastMessage` first: a conversation that has one has messages.
+/// Returns the ids of a page. The conversations that have a `lastMessage` come first, because they have messages.
 fn ids_busy_first(page: &Page) -> Vec<String> {
     let spoken_in = |row: &&crate::record::Record| {
         let record: Option<serde_json::Value> = serde_json::from_slice(page.records.payload(row)).ok();
@@ -234,7 +236,8 @@ fn ids_busy_first(page: &Page) -> Vec<String> {
     first.into_iter().chain(then).map(|r| r.id.to_string()).collect()
 }
 
-/// Asks a question that the server may not know. Returns `None` if it still refuses after [`TRIES`] attempts.
+/// Asks a question that the server may refuse because it does not know its spelling. Returns `None` if the server
+/// still refuses after [`TRIES`] attempts.
 async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> {
     for _ in 0..TRIES {
         let (generation, mut outcomes) = source.attempt(std::slice::from_ref(&question)).await;
@@ -264,7 +267,8 @@ fn ids(page: &Page) -> Vec<&str> {
     page.records.rows.iter().map(|r| &*r.id).collect()
 }
 
-/// Returns the form of the first date in a page: of a column, or of the last message that a conversation shows.
+/// Returns the form of the first date on a page: that of a date column, or of a conversation's last message. Returns
+/// `None` if the page shows no date.
 fn date_form(page: &Page, stream: Stream) -> Option<DateForm> {
     let columns = stream.columns().iter().filter(|c| c.kind == Holds::Timestamp);
     page.records.rows.iter().find_map(|row| {
@@ -277,7 +281,7 @@ fn date_form(page: &Page, stream: Stream) -> Option<DateForm> {
 /// The path to the date of a conversation's last message.
 const LAST_MESSAGE: [&str; 2] = ["lastMessage", "createdAt"];
 
-/// Returns the form of one date, or `None` if the value shows none, as null does.
+/// Returns the form of one date, or `None` if the value is not a date, such as null.
 pub fn form_of(value: &serde_json::Value) -> Option<DateForm> {
     let number = match value {
         serde_json::Value::Number(n) => n.as_f64(),

@@ -1,6 +1,6 @@
-//! Asks for single records by their ids and says of each: it exists, it is gone, or the answer does not say. The
-//! dialect records how the server answers for a missing record, learnt by asking for an id that does not exist. Any
-//! other answer says nothing.
+//! Asks for single records by their ids, and reports for each whether it exists, is gone, or the answer does not show
+//! it. The dialect records how the server answers for a missing record; that was learnt by asking for an id that does
+//! not exist. Any other answer shows nothing.
 
 use serde_json::{Value, json};
 
@@ -15,14 +15,14 @@ use crate::streams::Stream;
 /// An id that no record has.
 pub const MISSING_ID: &str = "000000000000000000000000";
 
-/// Describes what is known of a record that was asked for by its id.
+/// Describes what an answer showed about a record that was asked for by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordLookup {
     /// The record exists.
     There,
     /// The record is gone.
     Gone,
-    /// The answer says neither.
+    /// The answer shows neither.
     Unknown,
 }
 
@@ -34,8 +34,9 @@ enum Answered {
     Odd,
 }
 
-/// Asks for records by their ids, all in one request. The result is [`RecordLookup::Unknown`] for each of them if the
-/// dialect has no query of single records, or does not record how the server answers for a missing one.
+/// Asks for records by their ids, all in one request, and returns one result for each id, in their order. All results
+/// are [`RecordLookup::Unknown`] if the dialect has no query for single records, or does not record how the server
+/// answers for a missing one.
 pub async fn look_up(source: &Source, stream: Stream, ids: &[String]) -> Result<Vec<RecordLookup>> {
     let dialect = source.dialect();
     let one = dialect.stream(stream)?.one.clone();
@@ -50,8 +51,8 @@ pub async fn look_up(source: &Source, stream: Stream, ids: &[String]) -> Result<
     Ok(ask(source, stream, &one, ids).await?.into_iter().map(found).collect())
 }
 
-/// Learns how the server answers for a missing record: asks for one that exists (`there`), then for an id that no
-/// record has. Returns `None` if the query does not tell the two apart.
+/// Learns how the server answers for a missing record: asks for a record that exists (its id is `there`), then for an
+/// id that no record has. Returns `None` if the answers do not distinguish the two.
 pub async fn not_found(
     source: &Source,
     stream: Stream,
@@ -95,7 +96,7 @@ fn answered(reply: &Reply, name: &str, id_field: &str, one: &SingleRecordDialect
     if !one.success.is_empty() && answer[&one.success] == Value::Bool(false) {
         return Answered::Nothing(NotFound::SuccessFalse);
     }
-    // An answer that lacks the name says nothing.
+    // An answer that lacks the name shows nothing.
     if reply.data.get(name).is_some() { Answered::Nothing(NotFound::Null) } else { Answered::Odd }
 }
 

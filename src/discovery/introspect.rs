@@ -1,4 +1,4 @@
-//! Reads a schema in one request, if the server shows it.
+//! Reads a server's schema by introspection, in one request, if the server shows it.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::discovery::schema::{Argument, Field, Schema, Type, TypeRef};
 use crate::source::server::Reply;
 
-/// The introspection query: names, arguments, types and values, without descriptions.
+/// The introspection query. It asks for names, arguments, types and values, without descriptions.
 pub const QUERY: &str = "query IntrospectionQuery { __schema { queryType { name } mutationType { name } \
     types { kind name fields(includeDeprecated: true) { name args { name defaultValue type { ...T } } type { ...T } } \
     inputFields { name defaultValue type { ...T } } enumValues(includeDeprecated: true) { name } } } } \
@@ -84,8 +84,8 @@ struct Wrapped {
     of_type: Option<Box<Wrapped>>,
 }
 
-/// Returns whether a text is a GraphQL name. Names are written into documents and shown to people, so anything
-/// else is left out.
+/// Returns whether `text` is a GraphQL name. Names are written into documents and shown to people, so anything else
+/// is left out.
 fn is_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()

@@ -1,14 +1,14 @@
-//! Finds out how a server spells the API. The documentation states neither its arguments nor its envelopes, so a run
-//! begins with what the mirror remembers, and learns the rest from the server.
+//! Finds out how a server spells the API. The documentation states neither the arguments nor the envelopes of the
+//! queries. So a run begins with what an earlier run has stored in the mirror, and learns the rest from the server.
 //!
-//! [`crate::discovery::negotiate`] is the door. It reads the schema and, stream by stream, tests against the server's
-//! answers what the schema says before it uses it:
+//! [`crate::discovery::negotiate`] is the entry point. It reads the schema. For each stream, it checks what the
+//! schema shows against the server's answers before it uses it:
 //!
 //! | step | module |
 //! |---|---|
 //! | read the schema by introspection | [`crate::discovery::introspect`], into [`schema`] |
-//! | learn a hidden schema by asking about names | [`crate::discovery::probe`] |
-//! | read what a refusal teaches | [`crate::discovery::rejections`] |
+//! | learn a hidden schema by asking whether names exist | [`crate::discovery::probe`] |
+//! | read what an error message reveals | [`crate::discovery::rejections`] |
 //! | turn a schema into a dialect | [`crate::discovery::infer`], by types first, then by [`crate::discovery::names`] |
 //! | check where pages begin and what a page argument does | [`crate::discovery::check_paging`] |
 //! | ask for single records | [`crate::discovery::fetch_by_id`] |

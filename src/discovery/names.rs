@@ -1,24 +1,25 @@
-//! Lists how servers call things. The lists serve to recognise names and to guess them, most likely first. A list
-//! begins with the names that are documented or seen for this API; the rest are the usual words of GraphQL servers.
+//! Lists the names that servers give to fields, arguments and queries. The lists serve to recognise names and to
+//! guess them, most likely first. A list begins with the names that are documented or were seen for this API; the
+//! rest are usual in GraphQL servers.
 
 use crate::streams::Stream;
 
-/// Describes what an argument of a list is for.
+/// Describes what an argument of a list query is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// The number of a page.
+    /// The number of the page to return.
     Page,
-    /// The rows of a page.
+    /// The number of rows of a page.
     Size,
-    /// The number of rows to leave out.
+    /// The number of rows to skip before the page.
     Offset,
-    /// The opaque place from which to go on.
+    /// The opaque cursor from which to go on.
     Cursor,
-    /// The conversation whose messages are asked for.
+    /// The id of the conversation whose messages are asked for.
     Parent,
 }
 
-/// Arguments by role. No name stands in two lists.
+/// The usual names of arguments, by role. No name is in two lists.
 pub const ARGUMENTS: [(Role, &[&str]); 5] = [
     (Role::Page, &["page", "pageNumber", "pageNo", "pageIndex", "currentPage", "pageNum"]),
     (
@@ -33,8 +34,8 @@ pub const ARGUMENTS: [(Role, &[&str]); 5] = [
     ),
 ];
 
-/// Arguments that select records changed since a moment. In an object of its own (`updatedAt: { gte }`) an argument
-/// counts by both names together. No name here is about the moment when a record was made.
+/// The usual names of arguments that select records changed since a moment. If the argument is nested (`updatedAt: {
+/// gte }`), both names together count as one. No name here is about the moment at which a record was created.
 pub const SINCE: &[&str] = &[
     "updatedAfter",
     "updatedSince",
@@ -59,7 +60,7 @@ pub const SINCE: &[&str] = &[
     "modifiedAtAfter",
 ];
 
-/// Input objects that hold arguments.
+/// The usual names of arguments that are input objects and hold other arguments.
 pub const INPUTS: &[&str] = &[
     "input",
     "filter",
@@ -75,39 +76,39 @@ pub const INPUTS: &[&str] = &[
     "pageInfo",
 ];
 
-/// Envelope members that say whether a request succeeded.
+/// The usual names of envelope members that state whether a request succeeded.
 pub const SUCCESS: &[&str] = &["success", "ok", "isSuccess", "succeeded", "successful"];
-/// Envelope members that hold the code of a failure.
+/// The usual names of envelope members that hold an error code.
 pub const CODE: &[&str] = &["code", "errorCode", "statusCode"];
-/// Envelope members that hold the message of a failure.
+/// The usual names of envelope members that hold an error message.
 pub const MESSAGE: &[&str] = &["message", "msg", "error", "errorMessage"];
-/// Members that hold the number of rows in the list.
+/// The usual names of members that hold the number of records in the list.
 pub const TOTAL: &[&str] =
     &["totalDocs", "total", "totalCount", "count", "totalItems", "totalRecords", "totalResults", "recordCount"];
-/// Members that say whether another page follows.
+/// The usual names of members that state whether another page follows.
 pub const HAS_NEXT: &[&str] = &["hasNextPage", "hasMore", "hasNext", "has_more", "more"];
-/// Members that hold the cursor of the next page.
+/// The usual names of members that hold the cursor of the next page.
 pub const NEXT_CURSOR: &[&str] = &["endCursor", "nextCursor", "nextToken", "nextPageToken", "next", "cursor"];
-/// Members beside a row that hold its cursor.
+/// The usual names of members beside a row that hold the row's cursor.
 pub const ROW_CURSOR: &[&str] = &["cursor"];
-/// Objects beside the rows that hold totals and cursors.
+/// The usual names of objects beside the rows that hold totals and cursors.
 pub const BESIDE: &[&str] = &["pageInfo", "pagination", "paging", "meta", "metadata", "info", "page"];
-/// Members that hold the rows, or lead to them.
+/// The usual names of members that hold the rows, or an object with the rows.
 pub const ITEMS: &[&str] = &[
     "docs", "data", "items", "nodes", "edges", "node", "results", "records", "rows", "list", "result", "payload",
     "response", "entries", "content",
 ];
 
-/// Members that hold the access token.
+/// The usual names of members that hold the access token.
 pub const ACCESS_TOKEN: &[&str] = &["accessToken", "access_token", "token", "jwt", "bearerToken"];
-/// Members that hold its life in seconds.
+/// The usual names of members that hold the lifetime of a token in seconds.
 pub const EXPIRES_IN: &[&str] = &["expiresIn", "expires_in", "expires", "ttl", "lifetime"];
-/// Arguments that take the client id.
+/// The usual names of arguments that take the client id.
 pub const CLIENT_ID: &[&str] = &["clientId", "client_id", "clientID", "id", "key", "apiKey"];
-/// Arguments that take the client secret.
+/// The usual names of arguments that take the client secret.
 pub const CLIENT_SECRET: &[&str] = &["clientSecret", "client_secret", "secret", "apiSecret"];
 
-/// The mutations that may generate a token.
+/// The names of mutations that may generate a token.
 pub const TOKEN_OPERATIONS: &[&str] = &[
     "generateOAuthToken",
     "externalGenerateOAuthToken",
@@ -122,11 +123,11 @@ pub const TOKEN_OPERATIONS: &[&str] = &[
     "login",
 ];
 
-/// Members of a token's answer that hold it, or lead to it.
+/// The usual names of members of the token mutation's answer that are objects and hold the token.
 pub const TOKEN_HOLDERS: &[&str] =
     &["data", "result", "payload", "response", "auth", "credentials", "oauthToken", "tokens"];
 
-/// Members of the objects in a record's columns.
+/// The usual names of fields of an object inside a record, such as a tag.
 pub const PARTS: &[&str] = &[
     "_id",
     "id",
@@ -144,7 +145,7 @@ pub const PARTS: &[&str] = &[
     "createdAt",
 ];
 
-/// Members that hold a record's own id.
+/// The usual names of fields that hold a record's own id.
 pub const ID: &[&str] = &["_id", "id", "uid", "uuid"];
 
 /// Returns a name's letters and digits in lower case, so that `created_at`, `createdAt` and `CreatedAt` are one name.
@@ -174,7 +175,7 @@ pub fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Words in a query's name which mean that it lists only some records.
+/// Words in a query's name which suggest that the query lists only some records.
 const QUALIFIERS: &[&str] = &[
     "active",
     "archive",
@@ -232,13 +233,14 @@ const QUALIFIERS: &[&str] = &[
     "waiting",
 ];
 
-/// Returns whether a query lists only some of a stream's records, as far as its name tells. The usual names list all.
+/// Returns whether a query's name suggests that it lists only some of the stream's records. The usual names of
+/// queries that list all never do.
 pub fn is_qualified(stream: Stream, name: &str) -> bool {
     words(name).iter().any(|word| QUALIFIERS.contains(&word.as_str()))
         && !list_operations(stream).iter().any(|n| n == name)
 }
 
-/// Returns the nouns of a stream in the singular, most telling first.
+/// Returns the nouns for a stream's records in the singular, the most specific first.
 pub fn nouns(stream: Stream) -> &'static [&'static str] {
     match stream {
         Stream::Contacts => &["Contact"],
@@ -250,7 +252,7 @@ pub fn nouns(stream: Stream) -> &'static [&'static str] {
     }
 }
 
-/// Returns the queries that may list a stream, most likely first.
+/// Returns the names of queries that may list a stream, most likely first.
 pub fn list_operations(stream: Stream) -> Vec<String> {
     let mut all = vec![match stream {
         Stream::Messages => "getMessages".to_owned(),

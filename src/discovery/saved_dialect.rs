@@ -1,6 +1,6 @@
-//! Keeps between runs what was found of one endpoint's spelling, part by part. A part has lines in the form of
-//! `[source.dialect]`, and beside them what only a memory needs: whether rows have shown that it is right, what was
-//! missing, and when the schema was last read for further fields.
+//! Keeps what was found out about an endpoint's spelling for later runs, part by part. A part has lines in the form
+//! of `[source.dialect]`. It also records whether rows have confirmed the spelling, what the server lacks, and when
+//! the schema was last read for undocumented fields.
 
 use toml::{Table, Value};
 
@@ -12,25 +12,25 @@ use crate::streams::Stream;
 /// A remembered part of the dialect: the token, or one stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SavedPart {
-    /// `token`, or a stream's name.
+    /// The name of the part: `token`, or a stream's name.
     pub name: String,
-    /// The layer above the shipped dialect.
+    /// The values that were found, as a layer to put over the shipped dialect.
     pub layer: DialectLayer,
-    /// When the server was found not to have it.
+    /// The moment at which the server was found not to have the stream; `None` if it has it.
     absent: Option<String>,
-    /// No rows have shown yet that it is right.
+    /// Whether no rows have confirmed the spelling yet.
     is_unproven: bool,
-    /// When the schema was last read for further fields.
+    /// The moment at which the schema was last read for undocumented fields; `None` if never.
     extra_as_of: Option<String>,
-    /// When the server was found to have no query of single records.
+    /// The moment at which the server was found to have no query for single records; `None` if it was not.
     no_single_records_as_of: Option<String>,
-    /// The notes that every run is to show.
+    /// The notes that every run shows.
     notes: Vec<String>,
-    /// What answers have shown of a filter by the last change.
+    /// What answers have shown about the filter by the date of the last change.
     since_shown: Option<SinceShown>,
 }
 
-/// What answers have shown of a filter by the last change.
+/// What the answers so far have shown about a filter by the date of the last change.
 #[derive(Debug, Clone, PartialEq)]
 struct SinceShown {
     filter: String,
@@ -39,40 +39,41 @@ struct SinceShown {
 }
 
 impl SavedPart {
-    /// Returns a part of which nothing is remembered yet but this.
+    /// Returns a part with a name and a layer, and nothing else remembered.
     pub fn new(name: impl Into<String>, layer: DialectLayer) -> SavedPart {
         SavedPart { name: name.into(), layer, ..SavedPart::default() }
     }
 
-    /// Returns a list that the server does not have, as of today.
+    /// Returns the part for a stream that the server does not have, as of today.
     pub(in crate::discovery) fn absent(stream: Stream) -> SavedPart {
         SavedPart { name: stream.name().into(), absent: Some(now()), ..SavedPart::default() }
     }
 
-    /// Returns an empty part of a stream that no rows have proven yet.
+    /// Returns an empty part for a stream whose spelling no rows have confirmed yet.
     pub fn unproven(stream: Stream) -> SavedPart {
         SavedPart { name: stream.name().into(), is_unproven: true, ..SavedPart::default() }
     }
 
-    /// Returns whether the server lacked it so recently that it is not looked for again.
+    /// Returns whether the server was found not to have the stream in the last 30 days. The stream is not searched
+    /// for again until then.
     pub fn is_absent(&self) -> bool {
         is_recent(self.absent.as_ref(), LOOKED_FOR_AGAIN)
     }
 
-    /// Returns whether rows have shown that it is right.
+    /// Returns whether rows have confirmed the spelling.
     pub fn is_proven(&self) -> bool {
         self.absent.is_none() && !self.is_unproven
     }
 
-    /// Returns whether a run can use it without asking anything first. `collect` says whether the run
-    /// selects further fields.
+    /// Returns whether a run can use the part without asking the server anything first. `collect` says whether the
+    /// job collects undocumented fields.
     pub fn is_known(&self, collect: bool) -> bool {
         let is_fresh = is_recent(self.extra_as_of.as_ref(), LOOKED_FOR_FIELDS_AGAIN);
         (self.is_proven() && (!collect || is_fresh)) || self.is_absent()
     }
 
-    /// Adds the further fields that the schema shows, as of today. `fields` is `None` if the schema does not show
-    /// the stream's type.
+    /// Adds the undocumented fields that the schema shows, as of today. `fields` is `None` if the schema does not
+    /// show the stream's type.
     pub(in crate::discovery) fn with_extra(mut self, stream: Stream, fields: Option<Vec<String>>) -> SavedPart {
         if let Some(fields) = fields {
             self.layer.stream_mut(stream).extra = Some(fields);
@@ -81,7 +82,7 @@ impl SavedPart {
         self
     }
 
-    /// Adds the notes that every run is to show.
+    /// Replaces the notes that every run shows, unless `notes` is empty.
     pub(in crate::discovery) fn with_notes(mut self, notes: &[String]) -> SavedPart {
         if !notes.is_empty() {
             self.notes = notes.to_vec();
@@ -89,12 +90,12 @@ impl SavedPart {
         self
     }
 
-    /// Returns the notes that a run is to show.
+    /// Returns the notes that every run shows.
     pub fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }
 
-    /// Adds the query of single records. `None` notes that there is none, as of today.
+    /// Adds the query for single records. `None` records that there is none, as of today.
     #[must_use]
     pub fn with_one(mut self, stream: Stream, one: Option<SingleRecordLayer>) -> SavedPart {
         match one {
@@ -107,33 +108,35 @@ impl SavedPart {
         self
     }
 
-    /// Lays a query of single records over the one that is remembered.
+    /// Merges a query for single records into the remembered one: each value of `one` replaces the remembered value.
     pub(in crate::discovery) fn lay_over_one(&mut self, stream: Stream, one: SingleRecordLayer) {
         let part = crate::dialect::StreamLayer { one: Some(one), ..Default::default() };
         self.layer.merge(DialectLayer::of_stream(stream, part));
     }
 
-    /// Returns whether answers have shown that the server obeys this filter by the last change. Returns `None` if
-    /// that is not known, or if the answers that showed the contrary are too old.
+    /// Returns whether answers have shown that the server obeys `filter`, the path of an argument that filters by the
+    /// date of the last change. Returns `None` if that is not known, or if it was found not to obey 30 or more days
+    /// ago.
     pub fn obeys(&self, filter: &str) -> Option<bool> {
         let shown = self.since_shown.as_ref().filter(|shown| shown.filter == filter)?;
         let is_recent = days_since(&shown.as_of)? < LOOKED_FOR_AGAIN;
         (shown.is_obeyed || is_recent).then_some(shown.is_obeyed)
     }
 
-    /// Adds what answers have shown of a filter, as of today.
+    /// Records whether answers have shown that the server obeys `filter`, as of today.
     #[must_use]
     pub fn with_obeyed(mut self, filter: &str, is_obeyed: bool) -> SavedPart {
         self.since_shown = Some(SinceShown { filter: filter.into(), is_obeyed, as_of: now() });
         self
     }
 
-    /// Returns whether no query of single records was found, so recently that it is not looked for again.
+    /// Returns whether the server was found to have no query for single records in the last 30 days. None is searched
+    /// for again until then.
     pub fn lacks_single_record(&self) -> bool {
         is_recent(self.no_single_records_as_of.as_ref(), LOOKED_FOR_AGAIN)
     }
 
-    /// Returns the part with what rows have shown laid over it.
+    /// Returns the part of `stream` with what its answers showed (`proof`) merged into it.
     #[must_use]
     pub fn shown(&self, stream: Stream, proof: &Proof) -> SavedPart {
         let mut part = SavedPart { name: stream.name().into(), absent: None, ..self.clone() };
@@ -144,13 +147,14 @@ impl SavedPart {
         }
         if let Some(date) = proof.date {
             of_stream.date = Some(date);
-            // Streams that have shown no form use this one.
+            // Streams whose rows have shown no form of dates use this one.
             part.layer.date = Some(date);
         }
         part
     }
 
-    /// Reads a part as [`SavedPart::text`] writes it. `Err` says what is wrong.
+    /// Reads a part from the TOML that [`SavedPart::text`] writes. `Err` holds a message about the line that is
+    /// wrong.
     pub fn read(name: String, text: &str) -> Result<SavedPart, String> {
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
         let mut take = |key: &str| table.remove(key);
@@ -176,7 +180,8 @@ impl SavedPart {
         Ok(SavedPart { layer, ..part })
     }
 
-    /// Returns the part as TOML: its layer in the form of `[source.dialect]`, and beside that the keys of the memory.
+    /// Returns the part as TOML: its layer in the form of `[source.dialect]`, and besides that what only a remembered
+    /// part has.
     pub fn text(&self) -> String {
         let mut table = self.layer.lines();
         let mut put = |key: &str, value: Option<Value>| {
@@ -202,7 +207,8 @@ impl SavedPart {
     }
 }
 
-/// Returns whether something was found within so many days.
+/// Returns whether the moment `as_of` is less than so many days ago. Returns `false` for `None` and for a moment that
+/// cannot be read.
 fn is_recent(as_of: Option<&String>, days: i64) -> bool {
     as_of.and_then(|as_of| days_since(as_of)).is_some_and(|passed| passed < days)
 }
@@ -213,9 +219,9 @@ const EXTRA_AS_OF: &str = "extra_as_of";
 const NO_ONE: &str = "no_single_records_as_of";
 const NOTES: &str = "notes";
 const SINCE: &str = "since_shown";
-/// The days after which the schema is read again for new fields.
+/// The number of days after which the schema is read again for new undocumented fields.
 const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
-/// The days after which a missing list, or a missing query of single records, is looked for again.
+/// The number of days after which a missing list, or a missing query for single records, is searched for again.
 const LOOKED_FOR_AGAIN: i64 = 30;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Remembers whose records a mirror holds. The records of two accounts in one mirror would look like one account's in
-//! every file.
+//! Remembers which account a mirror belongs to, and with which masks its records were stored. Without this check, the
+//! records of two accounts in one mirror would look like one account's in every file.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::store::{Writer, has_table};
 use crate::error::{Error, Result};
 use crate::hex;
 
-/// An account: the API's host, and a hash of the client id.
+/// Identifies an account by the API's host and a hash of the client id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountIdentity {
     host: String,
@@ -19,13 +19,13 @@ pub struct AccountIdentity {
 }
 
 impl AccountIdentity {
-    /// Returns the account of this client id at this host.
+    /// Returns the identity of the account with this client id at this host.
     pub fn new(host: &str, client_id: &str) -> AccountIdentity {
         AccountIdentity { host: host.to_owned(), client: hex::text(&Sha256::digest(client_id.as_bytes())[..8]) }
     }
 }
 
-/// Fails with a usage error if the mirror belongs to another account.
+/// Returns a usage error if the mirror belongs to another account.
 pub fn check(writer: &mut Writer, account: &AccountIdentity) -> Result<()> {
     let path = writer.path().display().to_string();
     let owner = writer.transaction(|t| {
@@ -46,7 +46,7 @@ pub fn check(writer: &mut Writer, account: &AccountIdentity) -> Result<()> {
     )))
 }
 
-/// Makes the mirror this account's. Called once the API has accepted its key.
+/// Records that the mirror belongs to this account. Called once the API has accepted the account's key.
 pub fn claim(writer: &mut Writer, account: &AccountIdentity) -> Result<()> {
     writer.transaction(|t| {
         t.execute(
@@ -57,9 +57,9 @@ pub fn claim(writer: &mut Writer, account: &AccountIdentity) -> Result<()> {
     })
 }
 
-/// Fails with a usage error if the mirror's records landed with other masks than these
-/// ([`crate::record::mask::Masks::fingerprint`]). Values that must be masked would otherwise stay readable in it, and
-/// masked values would be masked twice. Stores the masks if the mirror holds no records yet.
+/// Returns a usage error if the mirror's records were stored with other masks than `masks`
+/// ([`crate::record::mask::Masks::fingerprint`]). Otherwise, values that must be masked could stay readable in the
+/// mirror, and masked values could be masked twice. If the mirror holds no records yet, stores `masks`.
 pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
     let path = writer.path().to_owned();
     let landed = writer.transaction(|t| {
@@ -72,7 +72,8 @@ pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
     refuse_other_masks(&path, landed.as_deref(), masks)
 }
 
-/// Does the same for a mirror that is only read. Accepts a mirror that is too old to remember masks.
+/// Does the same as [`claim_masks`] for a mirror that is only read, and stores nothing. Accepts a mirror that is too
+/// old to remember masks.
 pub fn check_masks(connection: &Connection, path: &Path, masks: &str) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
     if !has_table(connection, "identity").map_err(say)? {
@@ -81,13 +82,16 @@ pub fn check_masks(connection: &Connection, path: &Path, masks: &str) -> Result<
     refuse_other_masks(path, landed_with(connection).map_err(say)?.as_deref(), masks)
 }
 
-/// Returns the masks that the mirror's records landed with, or `None` if the mirror holds no records.
+/// Returns the fingerprint of the masks with which the mirror's records were stored, or `None` if the mirror holds no
+/// records.
 fn landed_with(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection
         .query_row("SELECT masks FROM identity WHERE (SELECT last > 0 FROM sequence)", [], |r| r.get(0))
         .optional()
 }
 
+/// Returns the usage error of [`claim_masks`] if `landed`, the fingerprint of the masks in use when the records were
+/// stored, differs from `masks`.
 fn refuse_other_masks(path: &Path, landed: Option<&str>, masks: &str) -> Result<()> {
     let what = match landed {
         None => return Ok(()),

@@ -1,13 +1,13 @@
-//! Measures what skipping unchanged lists misses. Each round reads a random sample of the skipped lists whole
-//! ([`sample`]) and counts the records that should have been found before ([`audited`]).
+//! Measures how many records are missed because unchanged lists are skipped. Each round reads a random sample of the
+//! skipped lists completely ([`sample`]), and counts the records that should have been found before ([`audited`]).
 //!
-//! An audit may find a record that the mirror lacked. Then the sign on which that list was skipped is wrong, and
-//! perhaps wrong for other lists. So every list that the round skipped is *owed* a reading (`owe`) until it is read
-//! whole. [`begin_owed`] begins as many of them as the run may spend requests on; the others stay owed in the next
-//! runs.
+//! An audit may find a record that the mirror lacked. Then the sign by which that list was taken for unchanged is
+//! wrong, and perhaps it is wrong for other lists, too. So every list that the round skipped is *owed* a reading
+//! (`owe`) until it is read completely. [`begin_owed`] begins as many of them as the run may spend requests on; later
+//! runs read the others.
 //!
-//! The sample leaves out lists that are owed. A record that one of them lacks would otherwise be found a second time,
-//! and lists that were read meanwhile would be owed again.
+//! The sample leaves out lists that are owed a reading. Otherwise, a record that such a list lacks would be found a
+//! second time, and lists that were read meanwhile would be owed again.
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Transaction, params};
@@ -15,9 +15,10 @@ use rusqlite::{Connection, Transaction, params};
 use super::checkpoint::{self, Lane, Pass, WalkKey};
 use crate::streams::Stream;
 
-/// Begins audits of lists that the round skipped, until the round has `most` audits. Draws the lists in the order of
-/// a hash of seed and id. The same seed therefore draws the same lists, in whatever order they became known. Returns
-/// how many were begun.
+/// Begins audits of lists that the round skipped, until the round has `most` audits. `round` is the run in which the
+/// round began, `run` this run, and `now` the server's time in milliseconds since 1970. Draws the lists in the order
+/// of a hash of `seed` and the list's id. The same seed therefore draws the same lists, in whatever order they became
+/// known. Returns how many audits were begun.
 pub fn sample(
     t: &Transaction<'_>,
     stream: Stream,
@@ -53,7 +54,8 @@ pub fn sample(
     Ok(begun)
 }
 
-/// Begins a pass that reads a skipped list whole. Returns `false` if the round has already begun one.
+/// Begins a pass that reads a skipped list completely. `audit` decides whether the pass counts as an audit. Returns
+/// `false` if the round has already begun a pass over the list.
 fn begin(t: &Transaction<'_>, place: &WalkKey, round: i64, run: i64, now: i64, audit: bool) -> rusqlite::Result<bool> {
     let is_begun =
         checkpoint::start_pass(t, place, run, round, &Pass { known_since: None, audited: audit.then_some((0, 0)) })?;
@@ -67,22 +69,23 @@ fn begin(t: &Transaction<'_>, place: &WalkKey, round: i64, run: i64, now: i64, a
     Ok(is_begun)
 }
 
-/// The results of a round's audits.
+/// The results of a round's finished audits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Audited {
-    /// Lists that audits read whole.
+    /// The number of lists that audits read completely.
     pub lists: u64,
-    /// Lists in which an audit found a missed record.
+    /// The number of these lists in which an audit found a missed record.
     pub missed: u64,
-    /// Missed records: the mirror lacked them, or held them as they were before a change.
+    /// The number of missed records: the mirror lacked them, or held them as they were before a change.
     pub records: u64,
-    /// Of the missed records, those that the mirror lacked.
+    /// The number of missed records that the mirror lacked.
     pub lacked: u64,
-    /// Lists that were skipped on the same sign and are still to be read again.
+    /// The number of lists that the round skipped by a sign that an audit has shown to be wrong, and that are still
+    /// to be read.
     pub owed: u64,
 }
 
-/// Sums up the finished audits of a round.
+/// Returns the results of the finished audits in the round that began with run `round`.
 pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<Audited> {
     t.query_row(
         "SELECT count(*), coalesce(sum(audited > 0), 0), coalesce(sum(audited), 0), coalesce(sum(lacked), 0) FROM checkpoint
@@ -93,9 +96,9 @@ pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Res
     .and_then(|audited| Ok(Audited { owed: owed(t, stream, round)?, ..audited }))
 }
 
-/// Notes that a page of a list has shown `lacked` records that the mirror lacked. If the page belongs to an audit,
-/// marks every list that the round skipped as owed. That happens in the page's transaction, so that a run that is
-/// killed now does not forget it.
+/// Records that a page of a list has shown `lacked` records that the mirror lacked. If the page belongs to an audit,
+/// marks every list that the round skipped as owed a reading. This happens in the page's transaction, so that a run
+/// that is killed now does not forget it.
 pub(super) fn owe(t: &Transaction<'_>, place: &WalkKey, lacked: u64) -> rusqlite::Result<()> {
     // This look-up comes first because nearly every page of a first reading has such records, and the update reads
     // all entries.
@@ -117,7 +120,7 @@ pub(super) fn owe(t: &Transaction<'_>, place: &WalkKey, lacked: u64) -> rusqlite
     .map(drop)
 }
 
-/// Returns how many of the lists that a round skipped are owed a reading; 0 if the mirror is too old to know.
+/// Returns how many of the lists that a round skipped are owed a reading, or 0 if the mirror is too old to know.
 pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64> {
     let Ok(mut ask) =
         c.prepare_cached("SELECT count(*) FROM entry WHERE stream = ? AND skipped >= ? AND repair IS NOT NULL")
@@ -127,15 +130,16 @@ pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64>
     ask.query_row(params![stream.number(), round], |r| r.get(0))
 }
 
-/// Returns whether a list is owed a reading.
+/// Returns whether a list is owed a reading because an audit showed that it was wrongly skipped.
 pub(super) fn is_owed(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<bool> {
     t.prepare_cached("SELECT EXISTS (SELECT 1 FROM entry WHERE stream = ? AND partition = ? AND repair IS NOT NULL)")?
         .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// Begins passes over owed lists, those first that were read the longest ago: as many as probably take `questions`
-/// pages of `page_size` rows, and at least one. Estimates one page for each half page of rows. Returns how many
-/// passes were begun.
+/// Begins passes over lists that are owed a reading, in the order in which they were last read. Begins as many passes
+/// as will probably take `questions` pages of `page_size` rows, and at least one. The estimate for a list is one page
+/// for each `page_size / 2` rows. `round` is the run in which the round began, `run` this run, and `now` the server's
+/// time in milliseconds since 1970. Returns how many passes were begun.
 pub fn begin_owed(
     t: &Transaction<'_>,
     stream: Stream,

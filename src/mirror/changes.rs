@@ -1,4 +1,4 @@
-//! Reads records out of the mirror, for destinations. Changes come in the order of their seqs, which is the order of
+//! Reads records from the mirror, for destinations. Changes come in the order of their seqs, which is the order of
 //! storage. A snapshot comes in the order of ids: SQLite reads the bodies in storage order and sorts them in bounded
 //! memory, which is far faster than following an index.
 
@@ -16,12 +16,13 @@ use crate::mirror::{pending_deliveries, retention};
 use crate::record::{Change, Extent, ForgottenUpTo, Op, Reader, SeqRange};
 use crate::streams::Stream;
 
-/// The largest payload, in bytes, that is sorted with the others.
+/// The largest payload, in bytes, that SQLite sorts together with the rows of a snapshot. Larger ones are read one by
+/// one.
 const LARGE: usize = 256 * 1024;
 
-/// SQLite sorts a snapshot in runs of 4 MiB, which its own threads sort and merge ahead of the reader. Larger runs
-/// take more memory and are no faster: what matters is that the rows of the last merge are ready when they are asked
-/// for.
+/// Settings for sorting a snapshot. SQLite sorts in runs of 4 MiB, which its own threads sort and merge ahead of the
+/// reader. Larger runs take more memory and are no faster, because the time depends on whether the rows of the last
+/// merge are ready when they are needed.
 const SORTING: &str = "PRAGMA threads = 2; PRAGMA cache_size = -4096;";
 
 /// The first schema version in which a round belongs to one job.
@@ -34,14 +35,14 @@ pub struct MirrorView {
 }
 
 impl MirrorView {
-    /// Opens the mirror for reading and begins the view.
+    /// Opens the mirror at `path` for reading and begins the view.
     pub fn begin(path: &Path) -> Result<MirrorView> {
         let connection = open_for_reading(path)?;
         connection.execute_batch(&format!("{SORTING} BEGIN")).map_err(|e| failed(path, &e))?;
         Ok(MirrorView { connection, path: path.to_owned() })
     }
 
-    /// Returns the connection, to read checkpoints and runs.
+    /// Returns the connection, for reading checkpoints and runs.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -51,23 +52,23 @@ impl MirrorView {
         &self.path
     }
 
-    /// Returns whether the mirror has this table. An older version's mirror may lack it.
+    /// Returns whether the mirror has a table with this name. A mirror of an older version may lack it.
     pub(super) fn has_table(&self, name: &str) -> Result<bool> {
         has_table(&self.connection, name).map_err(|e| failed(&self.path, &e))
     }
 
-    /// Returns the SQL of the `seq` that a body's record was inserted with, or `NULL` if the mirror is too old to
-    /// have it.
+    /// Returns the SQL expression for the `seq` under which a body's record was first inserted, or `NULL` if the
+    /// mirror is too old to store that seq.
     fn first_seq(&self) -> Result<&'static str> {
         Ok(if self.has_table("stamp")? { "b.first_seq" } else { "NULL" })
     }
 
-    /// Returns the mirror's identity, or `None` if the mirror is older than identities.
+    /// Returns the mirror's id, or `None` if the mirror is of a version that gave no ids to mirrors.
     pub fn identity(&self) -> Result<Option<String>> {
         pending_deliveries::identity_of(&self.connection).map_err(|e| failed(&self.path, &e))
     }
 
-    /// Returns the latest run, or `None` if there was none.
+    /// Returns the mirror's latest run, or `None` if there was none.
     pub fn latest_run(&self) -> Result<Option<LatestRun>> {
         let found = self.connection.query_row(
             "SELECT id, job, lane, started_at, finished_at, exit_code FROM run ORDER BY id DESC LIMIT 1",
@@ -90,8 +91,8 @@ impl MirrorView {
         }
     }
 
-    /// Returns the run in which the job's latest round in this lane began, and whether that round is open. If `job`
-    /// is `None` or has no round, takes the latest round of any job. Fails with a usage error if the lane has no
+    /// Returns the run in which the job's latest round in this lane began, and whether that round is still open. If
+    /// `job` is `None` or has no round, uses the latest round of any job. Returns a usage error if the lane has no
     /// round.
     pub fn round(&self, lane: super::checkpoint::Lane, job: Option<&str>) -> Result<(i64, bool)> {
         // An older mirror has one round a lane, without a job.
@@ -249,14 +250,17 @@ impl Reader for MirrorView {
     }
 }
 
+/// Returns the seq and the id of the next row, or `None` after the last.
 fn tombstone(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(i64, String)>> {
     rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
-/// Looks up when seqs were given. The seqs that are asked for must rise. The table is small: a row for each run and
-/// minute.
+/// Finds the run and the minute in which a seq was assigned. Each call must ask for a higher seq than the one before.
+/// The table is small: one row for each run and minute.
 struct Stamps {
+    /// For each stamp, in ascending order: its first seq, its run, and its time in milliseconds since 1970.
     rows: Vec<(i64, i64, i64)>,
+    /// The number of stamps that begin at or before the last seq that was asked for.
     at: usize,
 }
 
@@ -269,6 +273,7 @@ impl Stamps {
         Ok(Stamps { rows, at: 0 })
     }
 
+    /// Returns the change at `seq`, with the run and the time that it was stored.
     fn change<'r>(&mut self, seq: i64, id: &'r str, payload: Option<&'r str>, op: Op) -> Change<'r> {
         while self.rows.get(self.at).is_some_and(|(from, ..)| *from <= seq) {
             self.at += 1;
@@ -278,7 +283,7 @@ impl Stamps {
     }
 }
 
-/// A row of the `run` table.
+/// A row of the mirror's `run` table.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct LatestRun {

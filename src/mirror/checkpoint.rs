@@ -1,14 +1,14 @@
-//! How far a walk has come. A checkpoint counts committed windows and moves from `n` to `n + 1`, and only if `n` is
-//! stored. A trigger checks that a second time. The position of the next window, the page size that the server
-//! serves, and the anchors are the checkpoint's payload. A step back is a new window that starts earlier in the list,
-//! so the count never decreases.
+//! Stores how far each walk has come. A checkpoint counts committed windows and moves from `n` to `n + 1`, and only
+//! if `n` is stored. A trigger checks this a second time. The checkpoint also stores the walk's own data: the
+//! position of the next window, the page size that the server uses, and the anchors. A step back in the list is a new
+//! window that starts earlier, so the count never decreases.
 //!
-//! A walk over the list of a parent record does not count in two cases. It is then neither open nor incomplete, and
-//! is not repeated.
+//! A walk over the list of a parent record does not count in two cases. It is then treated as neither open nor
+//! incomplete, and it is not repeated.
 //!
-//! - The parent is a tombstone, until it comes back.
-//! - The parent's own list has not shown it since a setting changed that decides which records the list shows
-//!   ([`super::settings`]).
+//! - The parent record is a tombstone. If it comes back, the walk counts again.
+//! - The parent's own list has not shown the parent record since a setting changed that decides which records the
+//!   list shows ([`super::settings`]).
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -46,81 +46,88 @@ impl Lane {
     }
 }
 
-/// The key of a walk: which list it reads, in which lane.
+/// Identifies a walk: the lane, and the list that it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalkKey {
     /// The lane.
     pub lane: Lane,
-    /// The stream.
+    /// The stream whose list the walk reads.
     pub stream: Stream,
-    /// The partition; empty for a stream's one list.
+    /// The id of the parent record whose list the walk reads. Empty if the stream is read as one list.
     pub partition: String,
 }
 
-/// A checkpoint as it is stored.
+/// The stored state of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The number of the partition, in the order in which partitions became known.
+    /// The number of the partition. Partitions are numbered in the order in which they became known.
     pub number: i64,
-    /// The partition; empty for a stream's one list.
+    /// The id of the parent record whose list the walk reads. Empty if the stream is read as one list.
     pub partition: String,
-    /// The number of the pass over this list, from 1.
+    /// The number of the current pass over the list, from 1.
     pub pass: i64,
-    /// Windows committed in this pass.
+    /// The number of windows committed in this pass.
     pub windows: i64,
     /// The run in which the pass began.
     pub since_run: i64,
-    /// The walk's payload; `None` before the first window and after the last.
+    /// The walk's own data, which only the walk interprets. `None` before the first window and after the last.
     pub position: Option<String>,
-    /// The verdict; `None` while the walk is open.
+    /// The verdict, or `None` while the walk is open.
     pub verdict: Option<Verdict>,
-    /// Rows in all windows of the pass.
+    /// The number of rows in all windows of the pass.
     pub seen: u64,
-    /// A moment in milliseconds since 1970, or `None` if the pass reads the whole list. In a partition: the pass may
-    /// end at known rows, because a pass that began at this moment read them whole. In a stream's one list: the pass
-    /// asks only for what changed since this moment.
+    /// How much of the list the pass needs to read:
+    ///
+    /// - `None`: the complete list.
+    /// - `Some` in a partition: the pass may end at rows that the mirror knows, because a pass that began at this
+    ///   moment read the list completely.
+    /// - `Some` in a stream's one list: the pass asks only for records that changed since this moment.
+    ///
+    /// The moment is in milliseconds since 1970.
     pub known_since: Option<i64>,
-    /// Whether the version of this program that closed the walk had closing readings.
+    /// Whether the walk was closed by a version of this program that has closing readings.
     pub is_made_sure: bool,
 }
 
-/// One step of a checkpoint: a window forward.
+/// One step of a checkpoint: the window that is committed.
 #[derive(Debug, Clone, Default)]
 pub struct Advance {
-    /// The pass that the window belongs to.
+    /// The number of the pass that the window belongs to.
     pub pass: i64,
     /// How many windows must be committed before this one.
     pub from: i64,
-    /// The walk's payload after the window; `None` when it closes the walk.
+    /// The walk's own data after the window, or `None` if the window closes the walk.
     pub position: Option<String>,
-    /// The verdict, if this window ends the walk.
+    /// The verdict if this window closes the walk, otherwise `None`.
     pub verdict: Option<Verdict>,
-    /// Rows in the window.
+    /// The number of rows in the window.
     pub seen: u64,
-    /// Rows not seen before in this pass.
+    /// The number of rows in the window that this pass had not shown before.
     pub distinct: u64,
-    /// Whether the window began before the end of what was read, because an earlier window did not join.
+    /// Whether the window began before the end of what was read, because an earlier window did not overlap with the
+    /// rows before it.
     pub stepped_back: bool,
-    /// The total that the server stated.
+    /// The list's total according to the server, or `None` if the server gave none.
     pub total: Option<u64>,
-    /// The newest moment among the rows, in milliseconds since 1970.
+    /// The newest moment among the window's rows, in milliseconds since 1970, or `None` if they show no moment.
     pub newest: Option<i64>,
-    /// Records in the window that an earlier reading should have found: changed ones, and ones that the mirror
-    /// lacked. Counted only if the pass is an audit.
+    /// If the pass is an audit: the number of records in the window that an earlier reading should have found. These
+    /// are records that the mirror lacked, and records that had changed.
     pub found: u64,
-    /// Of `found`, the records that the mirror lacked.
+    /// The number of records counted in `found` that the mirror lacked.
     pub lacked: u64,
     /// How many records the closing readings found, and about how many may still be missing.
     pub moved: Moved,
-    /// What is missing, if the window ends the walk and nothing is missing but what was set aside.
+    /// What is missing, if the window closes the walk and the list lacks only what was set aside.
     pub set_aside: Option<Missing>,
-    /// Whether the window ends the walk at known rows before the end of the list, or the pass showed changes only.
-    /// Such a pass says nothing of records that it did not show, and the server's total does not apply to it.
+    /// Whether the window closes the walk at known rows before the end of the list, or the pass asked for changes
+    /// only. Such a pass shows nothing about the other records of the list, and the server's total does not apply to
+    /// it.
     pub at_known: bool,
 }
 
-/// Returns an SQL condition that is true for a checkpoint whose parent record does not count. That record is a
-/// tombstone, or its own list no longer shows it. `?4` is [`parent`].
+/// Returns an SQL condition that is true for a checkpoint whose parent record no longer counts: it is a tombstone, or
+/// its own list no longer shows it. The parameter `?4` must be [`parent`].
 pub(super) fn parent_gone_sql(c: &Connection, stream: Stream) -> String {
     let shown = stream.definition().parent.map_or(0, |parent| settings::shown_since(c, parent));
     format!(
@@ -129,7 +136,7 @@ pub(super) fn parent_gone_sql(c: &Connection, stream: Stream) -> String {
     )
 }
 
-/// Returns the number of the stream whose records are the partitions of `stream`, or 0, which is no stream.
+/// Returns the number of the stream whose records are the parents of `stream`, or 0, the number of no stream.
 pub(super) fn parent(stream: Stream) -> u8 {
     stream.definition().parent.map_or(0, Stream::number)
 }
@@ -161,28 +168,29 @@ pub fn find(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<Option<Che
         .optional()
 }
 
-/// Returns how many different records a walk has shown in its current pass.
+/// Returns how many different records the walk has shown in its current pass.
 pub fn distinct(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<u64> {
     t.prepare_cached("SELECT distinct_records FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
         .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// Starts the walk's next pass, or its first, unless the current one began in run `not_before` or later.
+/// Starts the walk's first or next pass, in run `run`. Does nothing if the current pass began in run `not_before` or
+/// later.
 pub fn start(t: &Transaction<'_>, place: &WalkKey, run: i64, not_before: i64) -> rusqlite::Result<()> {
     start_pass(t, place, run, not_before, &Pass::default()).map(|_| ())
 }
 
-/// The kind of pass to begin.
+/// The kind of pass to start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pass {
     /// See [`Checkpoint::known_since`].
     pub known_since: Option<i64>,
-    /// `Some` for an audit: how many records of this list the audit has found so far, and how many of these the
-    /// mirror lacked.
+    /// `Some` if the pass is an audit: the number of records that it found in the list so far, and the number of
+    /// these that the mirror lacked.
     pub audited: Option<(i64, i64)>,
 }
 
-/// Does the same as [`start`] for a pass of this kind. Returns whether a pass was begun.
+/// Does the same as [`start`], for a pass of the given kind. Returns whether a pass was started.
 pub fn start_pass(
     t: &Transaction<'_>,
     place: &WalkKey,
@@ -216,7 +224,8 @@ pub fn start_pass(
     Ok(begun == 1)
 }
 
-/// Starts the next pass of every walk of a stream that is closed as incomplete.
+/// Starts the next pass of every walk of a stream that was closed as incomplete. `now` is the server's time, in
+/// milliseconds since 1970.
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     partitions::reopened(t, lane, stream, run, now)?;
     let gone = parent_gone_sql(t, stream);
@@ -231,7 +240,7 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
     Ok(())
 }
 
-/// Opens a closed walk again at `position`, in the same round: the rows that it has seen still count.
+/// Opens a closed walk again at `position`, in the same round. The rows that it has shown still count.
 pub fn reopen_at(t: &Transaction<'_>, place: &WalkKey, position: &str) -> rusqlite::Result<()> {
     t.execute(
         "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, position = ?4, verdict = NULL, why = NULL,
@@ -242,9 +251,9 @@ pub fn reopen_at(t: &Transaction<'_>, place: &WalkKey, position: &str) -> rusqli
     .map(drop)
 }
 
-/// Takes a stream's one list out of its round if that list was closed as incomplete. Used for a stream that has a
-/// list for each record of its parent. The next reading uses those lists again, unless the server shows that it
-/// ignores which parent is asked for.
+/// Removes a stream's one list from the round if it was closed as incomplete. Used for a stream that has a list for
+/// each parent record. The next reading reads those lists again, unless the server turns out to ignore which parent
+/// is asked for.
 pub fn drop_incomplete_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusqlite::Result<()> {
     t.execute(
         "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = 0, position = NULL, verdict = NULL,
@@ -256,8 +265,8 @@ pub fn drop_incomplete_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream)
     .map(drop)
 }
 
-/// Moves one window forward. Fails with `StatementChangedRows` unless exactly `advance.from` windows of
-/// `advance.pass` are stored and the walk is open.
+/// Moves a checkpoint one window forward. Returns the error `StatementChangedRows` unless the walk is open and
+/// exactly `advance.from` windows of the pass `advance.pass` are stored.
 pub fn advance(t: &Transaction<'_>, place: &WalkKey, advance: &Advance) -> rusqlite::Result<()> {
     let closed = advance.verdict.is_some();
     let moved = t
@@ -298,8 +307,8 @@ pub fn advance(t: &Transaction<'_>, place: &WalkKey, advance: &Advance) -> rusql
     if closed { reread::forget(t, place) } else { Ok(()) }
 }
 
-/// Returns the open walks of a stream that belong to the round that began with run `since`, in the order in which
-/// their partitions became known, `most` at most.
+/// Returns at most `most` open walks of a stream that belong to the round that began with run `since`, in the order
+/// in which their partitions became known.
 pub fn open_walks(
     t: &Transaction<'_>,
     lane: Lane,

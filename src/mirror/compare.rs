@@ -1,14 +1,14 @@
-//! Decides whether a record that was read with other selected fields is still the same record. A GraphQL answer has
-//! exactly the members that the query selects. Members that only one answer has say nothing; members that both have
-//! must be equal.
+//! Decides whether a record has changed although it was now read with other selected fields. A GraphQL answer has
+//! exactly the members that the query selects. A member that only one of two answers has is therefore no change;
+//! members that both have must be equal.
 //!
-//! The query selects no members of a scalar whose value is an object (`template_cards`), so such a value is compared
-//! whole.
+//! Some scalars have an object as their value (`template_cards`). The query selects no members of it, so such a value
+//! is compared as a unit.
 
 use serde_json::{Map, Value};
 
-/// Returns whether two JSON texts of a record are equal in every member that both have. `nested` names the fields of
-/// which the query selects members. Returns `false` if a text is not a JSON object.
+/// Returns whether two JSON objects of a record are equal in every member that both have. `nested` names the fields
+/// of which the query selects members. Returns `false` if `before` or `after` is not a JSON object.
 pub fn fills(before: &str, after: &str, nested: &[String]) -> bool {
     let read = |text| serde_json::from_str::<Map<String, Value>>(text).ok();
     let (Some(before), Some(after)) = (read(before), read(after)) else {
@@ -18,6 +18,7 @@ pub fn fills(before: &str, after: &str, nested: &[String]) -> bool {
     before.iter().all(|(name, value)| after.get(name).is_none_or(|other| same(name, value, other)))
 }
 
+/// Returns whether two JSON values are equal, apart from object members that only one of them has.
 fn agree(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {

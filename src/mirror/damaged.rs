@@ -1,15 +1,15 @@
-//! Handles records of which the mirror holds other bytes than were written ([`super::integrity_check`] finds them). Removes
-//! what is left of them, *marks* them, and has the next run read the lists that show them whole, which writes them
-//! again.
+//! Handles damaged records: the mirror holds other bytes than were written ([`super::integrity_check`] finds them).
+//! Deletes what is left of them, *marks* them, and makes the next run read the lists that contain them, which writes
+//! them again.
 //!
 //! | what is damaged | what happens |
 //! |---|---|
-//! | a body | deleted and marked; its stream is delivered to no destination until it is written again |
-//! | a row of the ledger with a sound body | made from the body; the next reading supplies its parent |
+//! | a body | deleted and marked; its stream is delivered to no destination until the body is written again |
+//! | a row of the ledger with a sound body | rebuilt from the body; the next reading adds its parent |
 //! | any other row of the ledger, or anything else | nothing: the mirror is beyond repair |
 //!
-//! A row of the ledger without a body may be a tombstone that some destination does not know yet. So it is never
-//! guessed.
+//! A row of the ledger without a body may be a tombstone that some destination has not received yet. So such a row is
+//! never guessed.
 
 use std::path::Path;
 
@@ -28,19 +28,19 @@ use crate::streams::{self, Stream};
 /// A hash that no record has, so that the next reading always writes the record again.
 const NO_HASH: [u8; 16] = [0; 16];
 
-/// How many ids an error names at most.
+/// The largest number of ids in an error message.
 const NAMED: usize = 5;
 
-/// Marked records of a stream that wait to be written again.
+/// The marked records of a stream that are not written again yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwaitingReread {
-    /// How many records wait.
+    /// The number of such records.
     pub count: u64,
-    /// The id of one of them.
+    /// The id of one of these records, as an example.
     pub first: String,
 }
 
-/// Returns the records of a stream that wait to be written again, or `None`.
+/// Returns the marked records of a stream that are not written again yet, or `None` if there are none.
 pub fn waiting(c: &Connection, stream: Stream) -> rusqlite::Result<Option<AwaitingReread>> {
     if !has_table(c, "damaged")? {
         return Ok(None);
@@ -61,7 +61,7 @@ impl AwaitingReread {
 }
 
 /// Marks every damaged record, and returns the error that names them. If the mirror is beyond repair, changes nothing
-/// and returns the error that says why.
+/// and returns the error that gives the reason.
 pub fn mark(connection: &mut Connection, path: &Path) -> Error {
     let place = path.display();
     match marked(connection, path) {
@@ -84,6 +84,8 @@ pub fn mark(connection: &mut Connection, path: &Path) -> Error {
     }
 }
 
+/// Marks every damaged record in one transaction, and returns their streams and ids. The list is empty if only sums
+/// were damaged, which are computed anew.
 fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, String)>> {
     let say = |e: rusqlite::Error| failed(path, &e);
     let t = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
@@ -113,13 +115,13 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     Ok(named)
 }
 
-/// Returns the SQL that selects bodies of this seq, of any stream.
+/// Returns the SQL query for the bodies of any stream whose seq is `seq`, an SQL expression.
 fn any_body(seq: &str) -> String {
     let of = |stream: Stream| format!("SELECT 1 FROM body_{stream} WHERE seq = {seq}");
     streams::ALL.map(of).join(" UNION ALL ")
 }
 
-/// Deletes the damaged bodies. `ledger` calls this first, so that it makes rows from sound bodies only.
+/// Deletes a stream's damaged bodies. `ledger` calls this first, so that it rebuilds rows only from sound bodies.
 fn delete_damaged(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
     let mut seqs = Vec::new();
     integrity_check::rows_of_bodies(t, stream, |seq| seqs.push(seq))?;
@@ -129,7 +131,8 @@ fn delete_damaged(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes the damaged rows of a stream's ledger from their bodies. Returns whether the ledger is whole afterwards.
+/// Rebuilds the damaged rows of a stream's ledger from their bodies, and adds these records to `named`. Returns
+/// whether the ledger is complete afterwards.
 fn ledger(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>) -> rusqlite::Result<bool> {
     delete_damaged(t, stream)?;
     let was = integrity_check::ledger_total(t, stream)?;
@@ -176,7 +179,7 @@ fn ledger(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>
     Ok(rows == was.rows && is_explained)
 }
 
-/// Marks the live records whose bodies are missing.
+/// Marks the live records whose bodies are missing, and adds them to `named`.
 fn bodies(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>) -> rusqlite::Result<()> {
     // A body that the ledger does not point to is an outdated one.
     t.execute(
@@ -203,7 +206,7 @@ fn bodies(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>
     Ok(())
 }
 
-/// Has the list that shows a record read whole by the next run, in either lane.
+/// Makes the next run, in either lane, read the list that contains a record completely.
 fn read_again(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<()> {
     let Some(parent) = stream.definition().parent else { return list_again(t, stream, "") };
     let list: Option<String> =
@@ -223,7 +226,8 @@ fn read_again(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result
     list_again(t, parent, "")
 }
 
-/// Takes a list out of its round in both lanes. Also forgets that a stream's one list was read whole.
+/// Removes a list from its round in both lanes, so that it is read again. If the stream is read as one list, also
+/// forgets that this list was read completely.
 fn list_again(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
     if partition.is_empty() {
         readings::forget(t, stream)?;

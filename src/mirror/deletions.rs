@@ -1,14 +1,14 @@
 //! Stores which records are gone. A record that a complete walk of a round did not show becomes a *suspect*. A record
-//! that is concluded to be gone becomes a *tombstone*: its body is deleted, and its row in the ledger stays with a
-//! new `seq`, so that destinations of changes learn of the deletion. The conclusion itself is drawn elsewhere
-//! ([`crate::sync::deletions`]).
+//! that is known to be gone becomes a *tombstone*: its body is deleted, and its row in the ledger stays with a new
+//! `seq`, so that destinations of changes receive the deletion. [`crate::sync::deletions`] decides which suspects
+//! become tombstones.
 //!
-//! A record was *not seen* if its last run is before the one in which the round began. Only walks that closed
-//! complete in this round count, each for its own partition. A list that was not read says nothing of its records,
-//! and a list that was read from its newest end to known rows says nothing of the records behind them.
+//! A record was *not seen* if the last run that saw it is before the run in which the round began. Only walks of this
+//! round that closed complete count, each for its own partition. A list that was not read shows nothing about its
+//! records. A list that was read only from its newest end to known rows shows nothing about the records after them.
 //!
 //! Everything is done in batches, each in its own transaction, and each step may be repeated. If a run is killed
-//! between two steps, the next run finds the rest.
+//! between two steps, the next run does the rest.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -21,29 +21,30 @@ use crate::error::Result;
 use crate::mirror::partitions;
 use crate::streams::Stream;
 
-/// Rows in one transaction.
+/// The largest number of records that one transaction handles.
 pub const BATCH: usize = 1000;
 
-/// A stream in a round whose deletions are judged.
+/// A stream and the round whose walks show which of its records may be gone.
 #[derive(Debug, Clone, Copy)]
 pub struct JudgedStream {
     /// The lane of the round.
     pub lane: Lane,
-    /// The stream.
+    /// The stream whose records are judged.
     pub stream: Stream,
     /// Whether the stream has a list for each record of its parent.
     pub partitioned: bool,
-    /// The run in which the round began, or in which the round began the stream's lists anew.
+    /// The run in which the round began. If the round began the stream's lists anew in a later run, that run.
     pub since: i64,
-    /// This run.
+    /// The current run.
     pub run: i64,
     /// Records that were last seen before this run are not judged, because they are left over ([`super::left_over`]).
     pub shown: i64,
 }
 
 impl JudgedStream {
-    /// Returns the SQL condition that `c` is the checkpoint of a complete walk of this round, read to the end, over
-    /// the list in which record `r` would stand. A walk that set records aside counts if it saw their ids.
+    /// Returns the SQL condition that checkpoint `c` is evidence about record `r`: `c` is a complete walk of this
+    /// round, read to the end, over the list to which `r` would belong. A walk that set records aside counts if it
+    /// saw their ids.
     fn walk(&self) -> String {
         let partition = if self.partitioned { "r.parent" } else { "''" };
         format!(
@@ -58,30 +59,30 @@ impl JudgedStream {
 pub struct Suspect {
     /// The record's id.
     pub id: String,
-    /// The run that began the suspicion.
+    /// The run in which the record became a suspect.
     pub suspect_run: i64,
-    /// Whether the walk that did not show it was proven.
+    /// Whether the walk that did not show the record was `proven`.
     pub proven: bool,
-    /// Whether the walk that did not show it showed no row at all.
+    /// Whether the walk that did not show the record showed no row at all.
     pub empty: bool,
-    /// The state of the record that it belongs to.
+    /// The state of the suspect's parent record.
     pub parent: Parent,
 }
 
-/// The state of the record that a suspect belongs to.
+/// The state of the parent record of a suspect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parent {
-    /// The suspect has no parent, or its parent is live. A walk over the list in which the suspect would stand did
+    /// The suspect has no parent, or its parent is live. A walk over the list to which the suspect would belong did
     /// not show it.
     There,
     /// The parent is gone. The suspect is an orphan ([`crate::sync::deletions::orphans`]).
     Gone {
-        /// Whether every other list was read whole since, and none shows the suspect.
+        /// Whether every other list was read completely since the parent was found gone, and none shows the suspect.
         is_searched: bool,
     },
 }
 
-/// Makes suspects of the live records that complete walks did not show. Returns how many are new.
+/// Makes suspects of the live records that complete walks did not show. Returns the number of new suspects.
 pub fn suspect(writer: &mut Writer, of: JudgedStream) -> Result<u64> {
     let (mut after, mut all, now) = (String::new(), 0, crate::clock::now());
     loop {
@@ -117,8 +118,8 @@ pub fn suspect(writer: &mut Writer, of: JudgedStream) -> Result<u64> {
     }
 }
 
-/// Returns suspects that this round's complete walks did not show: the oldest suspicion first, at most `most`,
-/// starting after `behind`.
+/// Returns at most `most` suspects that this round's complete walks did not show, the oldest suspicion first.
+/// `behind` is the last suspect of the previous call, or `None` for the first call.
 pub fn suspects(writer: &mut Writer, of: JudgedStream, behind: Option<&Suspect>, most: usize) -> Result<Vec<Suspect>> {
     let (run, id) = behind.map_or((-1, ""), |s| (s.suspect_run, s.id.as_str()));
     writer.transaction(|t| {
@@ -149,7 +150,7 @@ pub fn suspects(writer: &mut Writer, of: JudgedStream, behind: Option<&Suspect>,
     })
 }
 
-/// Ends the suspicion of these records, because they exist.
+/// Ends the suspicion of these records, because they were found to exist.
 pub fn clear_suspects(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()> {
     writer.transaction(|t| {
         let mut clear =
@@ -161,8 +162,9 @@ pub fn clear_suspects(writer: &mut Writer, stream: Stream, ids: &[String]) -> Re
     })
 }
 
-/// Makes tombstones of these records, unless they were seen in run `since` or later. Makes orphans of their records
-/// in stream `child`, in the same transaction. Returns how many became tombstones.
+/// Turns the given records into tombstones, except those that were seen in run `since` or later. Marks their child
+/// records in stream `child` as orphans, in the same transaction. `run` is the current run. Returns the number of new
+/// tombstones.
 pub fn make_tombstones(
     writer: &mut Writer,
     run: i64,
@@ -198,6 +200,7 @@ pub fn make_tombstones(
     Ok(buried)
 }
 
+/// Deletes the body of the record that has the seq `seq`, and gives the record's ledger row a new seq as a tombstone.
 fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq: i64) -> rusqlite::Result<()> {
     t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([seq])?;
     let now = seqs.give();
@@ -208,18 +211,18 @@ fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq
     Ok(())
 }
 
-/// Returns how many live records a stream has.
+/// Returns the number of live records of a stream.
 pub fn live(writer: &mut Writer, stream: Stream) -> Result<u64> {
     writer.transaction(|t| live_records(t, stream))
 }
 
-/// Does the same as [`live`], within a transaction or a reading.
+/// Does the same as [`live`], on a connection or within a transaction.
 pub(super) fn live_records(c: &Connection, stream: Stream) -> rusqlite::Result<u64> {
     let sql = "SELECT count(*) FROM record WHERE stream = ? AND deleted = 0";
     c.query_row(sql, [stream.number()], |r| r.get(0))
 }
 
-/// Returns the first ids of a stream's live records, in the order of ids.
+/// Returns the ids of at most `most` live records of a stream: the first in the order of ids.
 pub fn first_ids(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 ORDER BY id LIMIT ?")?
@@ -228,7 +231,8 @@ pub fn first_ids(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec
     })
 }
 
-/// Returns the ids of some live records that the round which began with run `since` has seen.
+/// Returns the ids of at most `most` live records that the round which began with run `since` has seen, in no
+/// particular order.
 pub fn seen(writer: &mut Writer, stream: Stream, since: i64, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 AND last_run >= ? LIMIT ?")?
@@ -237,7 +241,7 @@ pub fn seen(writer: &mut Writer, stream: Stream, since: i64, most: usize) -> Res
     })
 }
 
-/// Returns the ids of live records of a stream, the most recently seen first.
+/// Returns the ids of at most `most` live records of a stream, the most recently seen first.
 pub fn seen_last(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 ORDER BY last_run DESC, seq DESC LIMIT ?")?
@@ -258,7 +262,7 @@ pub fn shows_rows(writer: &mut Writer, of: JudgedStream) -> Result<bool> {
     })
 }
 
-/// Returns whether the stream's one list came out empty in this round and was not believed.
+/// Returns whether the stream's one list came out empty in this round, and the program did not accept this as true.
 pub fn came_out_empty(writer: &mut Writer, of: JudgedStream) -> Result<bool> {
     writer.transaction(|t| {
         t.query_row(
@@ -270,7 +274,7 @@ pub fn came_out_empty(writer: &mut Writer, of: JudgedStream) -> Result<bool> {
     })
 }
 
-/// Notes that this run has found out which records of a stream are gone.
+/// Records that the current run has decided which records of the stream are gone.
 pub fn judged(writer: &mut Writer, of: JudgedStream) -> Result<()> {
     writer.transaction(|t| {
         t.execute(
@@ -281,8 +285,9 @@ pub fn judged(writer: &mut Writer, of: JudgedStream) -> Result<()> {
     })
 }
 
-/// Returns whether records may be gone that nothing has judged: the job's latest run in the lane was cut off before
-/// that step, and complete walks of the round that began with run `since` did not show some live records.
+/// Returns whether some records may be gone, but no run has decided about them. This is so if the job's latest run in
+/// the lane was cut off before that step, and complete walks of the round that began with run `since` did not show
+/// some live records.
 pub fn are_unjudged(c: &Connection, lane: Lane, job: &str, stream: Stream, since: i64) -> rusqlite::Result<bool> {
     c.query_row(
         "SELECT NOT EXISTS (
@@ -300,7 +305,8 @@ pub fn are_unjudged(c: &Connection, lane: Lane, job: &str, stream: Stream, since
     )
 }
 
-/// Returns how many tombstones and how many suspects a stream has. Both are 0 if the mirror is too old for either.
+/// Returns the number of tombstones and the number of suspects of a stream. A mirror whose schema is too old for them
+/// gives `(0, 0)`.
 pub fn counts(c: &Connection, stream: Stream) -> rusqlite::Result<(u64, u64)> {
     let indexed: bool =
         c.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'record_suspects')", [], |r| r.get(0))?;

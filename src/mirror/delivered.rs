@@ -1,5 +1,5 @@
-//! Reads the mirror's log of deliveries. What a destination holds, only the destination knows. The log shows that it
-//! holds less than it was given, which the destination alone cannot know.
+//! Reads the mirror's log of deliveries. Only the destination itself knows what it holds now. The log shows what it
+//! was given, so that a destination that has lost data since can be detected.
 
 use super::changes::MirrorView;
 use super::failed;
@@ -7,24 +7,24 @@ use crate::error::Result;
 use crate::mirror::pending_deliveries;
 use crate::streams::{self, Stream};
 
-/// The latest delivery of a stream to a destination.
+/// The latest logged delivery of a stream to a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
     /// The stream.
     pub stream: Stream,
-    /// `snapshot` or `changes`.
+    /// The kind of delivery: `snapshot` or `changes`.
     pub content: String,
-    /// The seq that the delivery reached.
+    /// The highest seq that the delivery contained.
     pub up_to_seq: i64,
-    /// The run after which the delivery was made; 0 if it belongs to no run.
+    /// The run that the delivery belongs to, or 0 if it belongs to no run.
     pub run: i64,
-    /// The id of a delivery of changes; `None` if an earlier version made it.
+    /// The id of a delivery of changes. `None` for a snapshot, or if an earlier version made the delivery.
     pub delivery_id: Option<String>,
 }
 
 impl MirrorView {
-    /// Returns the latest delivery of each stream to the destination `place`. Leaves out streams that were never
-    /// delivered there.
+    /// Returns the latest delivery of each stream to the destination named `place`. Leaves out streams that were
+    /// never delivered there.
     pub fn delivered_to(&self, place: &str) -> Result<Vec<Logged>> {
         let all = || -> rusqlite::Result<Vec<(u8, Logged)>> {
             let delivery_id = if pending_deliveries::knows_ids(self.connection())? { "delivery_id" } else { "NULL" };
@@ -54,14 +54,15 @@ impl MirrorView {
         Ok(all.into_iter().filter_map(named).collect())
     }
 
-    /// Returns whether the delivery with this id, of a stream's changes, may have ended at a seq. It may be in the
-    /// log, or may have been cut off before it was logged.
+    /// Returns whether a delivery of a stream's changes with this id may have ended at `seq`. Such a delivery is in
+    /// the log, or it was cut off before it was logged. `None` stands for a delivery of an earlier version, which has
+    /// no id.
     pub fn can_have_ended_at(&self, stream: Stream, seq: i64, id: Option<&str>) -> Result<bool> {
         let there = pending_deliveries::can_have_ended_at(self.connection(), stream, seq, id);
         Ok(self.has_table("pin")? && there.map_err(|e| failed(self.path(), &e))?)
     }
 
-    /// Returns whether payloads were dropped because every destination had them.
+    /// Returns whether the mirror has dropped payloads because every destination had them.
     pub fn has_dropped(&self) -> Result<bool> {
         if !self.has_table("dropped")? {
             return Ok(false);

@@ -1,16 +1,18 @@
-//! Remembers how an endpoint spells its API. The mirror stores only text; its meaning belongs to [`crate::dialect`].
+//! Stores what was found out about how an endpoint spells its API. The mirror stores only strings; [`crate::dialect`]
+//! gives them their meaning.
 
 use rusqlite::{Connection, params};
 
 use super::store::Writer;
 use crate::error::Result;
 
-/// Returns the remembered parts of an endpoint: each a name and its TOML.
+/// Returns the stored parts of an endpoint's dialect: for each, its name and its TOML.
 pub fn recall(writer: &mut Writer, endpoint: &str) -> Result<Vec<(String, String)>> {
     writer.transaction(|t| read(t, endpoint))
 }
 
-/// Does the same for a mirror that is only read. Returns nothing if the mirror is too old to remember dialects.
+/// Does the same as [`recall`] for a mirror that is only read. Returns nothing if the mirror is too old to store
+/// dialects.
 pub fn recall_read_only(connection: &Connection, endpoint: &str) -> Vec<(String, String)> {
     read(connection, endpoint).unwrap_or_default()
 }
@@ -21,7 +23,8 @@ fn read(connection: &Connection, endpoint: &str) -> rusqlite::Result<Vec<(String
     rows.collect()
 }
 
-/// Stores these parts. Each replaces the part of the same name.
+/// Stores parts of an endpoint's dialect: for each, its name and its TOML. Each replaces the stored part of the same
+/// name.
 pub fn remember(writer: &mut Writer, endpoint: &str, parts: &[(String, String)]) -> Result<()> {
     writer.transaction(|t| {
         let mut put =

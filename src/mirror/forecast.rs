@@ -1,6 +1,6 @@
-//! Forecasts the next reading from earlier ones, for a plan: how long each list was, and which lists are read again
-//! although nothing shows that they changed. It only reads, and fails on a mirror that is too old to have this
-//! memory.
+//! Forecasts the next reading from earlier ones, for a plan: how long each list was, and which lists will be read
+//! again although nothing shows that they changed. Only reads the mirror. Returns an error for a mirror that is too
+//! old to have the needed tables.
 
 use std::collections::HashMap;
 
@@ -12,22 +12,24 @@ use crate::mirror::partitions::UNTOLD;
 use crate::record::Record;
 use crate::streams::Stream;
 
-/// What is known of the lists of a partitioned stream.
+/// What earlier readings have shown about the lists of a partitioned stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListsForecast {
-    /// For each list that was read whole, its number of records.
+    /// For each list that was read completely, its number of records.
     pub rows: HashMap<Box<str>, u64>,
-    /// The same for each list that the next incremental run reads whatever its entry shows. Either it was not read
-    /// whole, or it held records so young that they may have changed since.
+    /// The number of records of each list that the next incremental run reads even if its entry is unchanged. Such a
+    /// list was not read completely, or it held records so new that they may have changed since.
     pub due: HashMap<Box<str>, u64>,
-    /// Whether a list was seen to end early, at known records. The server then shows the newest records first.
+    /// Whether some reading of a list ended early, at known records. This shows that the server lists the newest
+    /// records first.
     pub end_early: bool,
-    /// The average size of a record's JSON text, in bytes, over the latest 1000.
+    /// The average size of a record's JSON, in bytes, over the latest 1000 records.
     pub row_bytes: f64,
 }
 
-/// Reads what is known of a stream's lists. `selection` is the fingerprint of the selected fields, `lookback` is in
-/// milliseconds, and `now` is the server's time in milliseconds since 1970.
+/// Returns what earlier readings have shown about a stream's lists. `selection` is the fingerprint of the selected
+/// fields. `lookback` is the time, in milliseconds, for which records may still change. `now` is the server's time,
+/// in milliseconds since 1970.
 pub fn lists(
     c: &Connection,
     stream: Stream,
@@ -70,7 +72,7 @@ pub fn lists(
     Ok(known)
 }
 
-/// Returns the ids of those records that the mirror lacks or holds with another hash.
+/// Returns the ids of those of the given records that the mirror lacks or holds with another hash.
 pub fn changed<'r>(c: &Connection, stream: Stream, records: &'r [Record]) -> rusqlite::Result<Vec<&'r str>> {
     let mut find = c.prepare_cached("SELECT hash FROM record WHERE stream = ? AND id = ? AND deleted = 0")?;
     let mut changed = Vec::new();

@@ -1,12 +1,12 @@
-//! Forgets old rows, so that the mirror does not grow with every night:
+//! Deletes old rows at the end of each run, so that the mirror does not grow with every night:
 //!
 //! - reports of runs that are older than a year;
-//! - log rows of deliveries that are older than a year, except the latest of each stream, destination and content;
+//! - log rows of deliveries that are older than a year, except the latest for each stream, destination and content;
 //! - how the messages of a conversation were read, if that conversation has been gone for thirty days and none of its
 //!   messages is left;
-//! - tombstones that every destination has ([`tombstones`]).
+//! - tombstones that every destination has received ([`tombstones`]).
 //!
-//! It does so at the end of each run, in limited batches.
+//! One run deletes only a limited number of rows of each kind.
 
 use rusqlite::{Transaction, params};
 
@@ -14,14 +14,14 @@ use super::tombstones;
 use crate::clock;
 use crate::streams::Stream;
 
-/// Days for which reports and log rows are kept.
+/// For how many days reports and log rows are kept.
 const A_YEAR: i64 = 366;
-/// Days after which the reading of a conversation that is gone is forgotten.
+/// For how many days the mirror remembers how the list of a deleted conversation was read.
 const LONG_GONE: i64 = 30;
-/// Conversations that one run forgets at most.
+/// The largest number of deleted conversations whose readings one run forgets.
 const BATCH: usize = 10_000;
 
-/// Forgets what is old at the moment `now`, in milliseconds since 1970.
+/// Deletes the rows that are old at the moment `now`, in milliseconds since 1970.
 pub(super) fn forget(t: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     let before = |days: i64| clock::text(now.saturating_sub(days * 86_400_000));
     let year = before(A_YEAR);

@@ -1,9 +1,9 @@
-//! Checks the first hundred bytes of the mirror's file. SQLite believes some of them without a check, so that a
+//! Checks the first hundred bytes of the mirror's file. SQLite trusts some of these bytes without a check, so that a
 //! flipped bit makes the file look read-only, or like another program's. This module compares the bytes that never
 //! change in a mirror.
 //!
 //! A run that was killed while it created the mirror leaves a file without tables. Its schema format and text
-//! encoding are still 0, and that is accepted.
+//! encoding are still 0, which is accepted.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,11 +11,12 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes that are read: the file header of 100, and 8 of the first page's header, which tell whether there are any
-/// tables.
+/// The number of bytes to read: the file header of 100, and 8 of the first page's header, which show whether there
+/// are any tables.
 const LENGTH: usize = 108;
 
-/// Fails if the header has a value that no mirror has. Accepts a file that is missing or empty.
+/// Returns an error if the header has a value that no mirror has. Accepts a file that is missing, or too short for a
+/// header.
 pub(super) fn check(path: &Path) -> Result<()> {
     let mut header = [0; LENGTH];
     let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
@@ -32,6 +33,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
     }
 }
 
+/// Returns the name of the first header value that no mirror has, or `None` if all are right.
 fn fault(header: &[u8; LENGTH]) -> Option<&'static str> {
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     if !header.starts_with(b"SQLite format 3\0") {

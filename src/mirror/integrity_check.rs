@@ -1,13 +1,14 @@
-//! Looks for damage in a mirror: errors that SQLite finds, and bytes that something else has changed.
+//! Looks for damage in a mirror: errors that SQLite finds, and bytes that something other than this program has
+//! changed.
 //!
 //! | what is checked | when |
 //! |---|---|
 //! | header, schema, every table but the bodies | each opening for writing (`run`, `export`), `check`, `verify` |
-//! | structure of the file, its indexes, bodies | the same for a file up to 128 MiB; a larger one in `verify` only |
+//! | structure of the file, its indexes, bodies | the same, for a file up to 128 MiB; a larger one in `verify` only |
 //! | a body | whenever it is delivered ([`super::changes`]) |
 //!
-//! At ten million records an opening thus reads the ledger once from front to back, as a run does anyway when it
-//! looks for records that are gone. It does not read the payloads.
+//! With ten million records, opening the mirror thus reads the ledger once from front to back, as a run does anyway
+//! when it looks for records that are gone. It does not read the payloads.
 
 use std::path::Path;
 
@@ -20,30 +21,30 @@ use super::{failed, header, migrations, schema};
 use crate::error::{Error, Kind, Result, quote};
 use crate::streams::{self, Stream};
 
-/// The largest file, in bytes, that an opening checks as a whole. A larger one shows a damaged body only when it is
-/// read.
+/// The largest file, in bytes, whose bodies and structure are checked when it is opened. In a larger one, a damaged
+/// body is found when it is read.
 const CHECKED: u64 = 128 * 1024 * 1024;
 
 /// How much of a mirror to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Everything in a small file; in a large one only what decisions rest on.
+    /// Everything if the file is small. If it is large, everything except the bodies and the structure of the file.
     Opening,
-    /// Everything.
+    /// Everything, however large the file is.
     Everything,
 }
 
-/// The result of a check that found nothing beyond repair.
+/// The result of a check that found no damage beyond repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Soundness {
-    /// Every row is as it was written.
+    /// Every checked row is as it was written.
     Sound,
-    /// Some bodies or rows of the ledger are damaged; [`super::damaged`] names them.
+    /// Some bodies or rows of the ledger are damaged. [`super::damaged`] finds out which.
     Records,
 }
 
-/// Checks a mirror. Fails if it is damaged beyond repair. A mirror of an older version has no sums yet, and none are
-/// compared.
+/// Checks a mirror. Returns an error if it is damaged beyond repair. A mirror of an older version has no sums yet, so
+/// none are compared.
 pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Soundness> {
     let say = |e: rusqlite::Error| failed(path, &e);
     header::check(path)?;
@@ -64,7 +65,8 @@ pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Soundness> {
     Ok(if is_sound { Soundness::Sound } else { Soundness::Records })
 }
 
-/// Checks the sums of the small tables only. Fails if one of them differs.
+/// Checks the sums of the small tables only: every table except the ledger, the bodies and the sums. Returns an error
+/// if one of them differs.
 pub fn tables(c: &Connection, path: &Path) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
     if !has_table(c, "table_sum").map_err(say)? {
@@ -81,19 +83,19 @@ pub fn tables(c: &Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs SQLite's own check of the file's structure and indexes. Fails with the first error that it finds.
+/// Runs SQLite's own check of the file's structure and indexes. Returns an error with the first fault that it finds.
 pub fn structure(c: &Connection, path: &Path) -> Result<()> {
     let found: String = c.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(|e| failed(path, &e))?;
     if found == "ok" { Ok(()) } else { Err(damaged(path, &found)) }
 }
 
-/// Returns the error for a mirror that is damaged beyond repair.
+/// Returns the error for a mirror that is damaged beyond repair. `what` describes the damage.
 pub(super) fn damaged(path: &Path, what: &str) -> Error {
     let beside = super::of_another_log(path);
     Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {}{beside}", path.display(), quote(what)))
 }
 
-/// Returns whether every row of the ledger is as it was written, no row is missing, and the narrow indexes list the
+/// Returns whether every row of the ledger is as it was written, no row is missing, and the partial indexes list the
 /// same tombstones and suspects as the table.
 fn ledger(c: &Connection) -> rusqlite::Result<bool> {
     let mut is_sound = true;
@@ -106,15 +108,16 @@ fn ledger(c: &Connection) -> rusqlite::Result<bool> {
 
 /// What reading a stream's ledger has shown.
 pub(super) struct LedgerReading {
-    /// The total of all rows, by the sums that they carry.
+    /// The number of rows, and the sum of the sums that are stored in them.
     pub total: Total,
-    /// Rows that differ from their sum.
+    /// The number of rows that differ from their stored sum.
     pub damaged: u64,
-    /// Whether the indexes agree with the table.
+    /// Whether the indexes of tombstones and suspects agree with the table.
     pub indexed: bool,
 }
 
-/// Reads a stream's ledger. Calls `each` with the id of every row that differs from its sum.
+/// Reads a stream's ledger and compares each row with its stored sum. Calls `each` with the id of every row that
+/// differs.
 pub(super) fn rows_of_ledger(
     c: &Connection,
     stream: Stream,
@@ -164,7 +167,7 @@ pub(super) fn rows_of_ledger(
     Ok(LedgerReading { total, damaged, indexed: graves == graves_there && suspects == suspects_there })
 }
 
-/// Returns the stored total of a stream's ledger.
+/// Returns the stored number of rows of a stream's ledger, and the stored sum of their sums.
 pub(super) fn ledger_total(c: &Connection, stream: Stream) -> rusqlite::Result<Total> {
     let mut known = c.prepare_cached("SELECT records, sum FROM ledger_sum WHERE stream = ?")?;
     let mut rows = known.query([stream.number()])?;
@@ -186,8 +189,8 @@ fn bodies(c: &Connection) -> rusqlite::Result<bool> {
     Ok(all.rows == c.query_row("SELECT count(*) FROM payload_sum", [], |r| r.get::<_, i64>(0))?)
 }
 
-/// Reads a stream's bodies. Calls `each` with the seq of every body that differs from its sum. Returns the total of
-/// the sums that are stored for these bodies.
+/// Reads a stream's bodies and compares each with its stored sum. Calls `each` with the seq of every body that
+/// differs. Returns the number of bodies and the sum of their stored sums.
 pub(super) fn rows_of_bodies(c: &Connection, stream: Stream, mut each: impl FnMut(i64)) -> rusqlite::Result<Total> {
     let mut all = c.prepare(&format!(
         "SELECT b.seq, b.id, b.payload, b.first_seq, s.sum
@@ -207,12 +210,13 @@ pub(super) fn rows_of_bodies(c: &Connection, stream: Stream, mut each: impl FnMu
     Ok(total)
 }
 
-/// Returns the stored total of a stream's bodies.
+/// Returns the stored number of a stream's bodies, and the stored sum of their sums.
 pub(super) fn total_of_blocks(c: &Connection, stream: Stream) -> rusqlite::Result<Total> {
     blocks(c, stream, 0, i64::MAX)
 }
 
-/// Returns the stored total of the bodies in blocks `first` to `last`.
+/// Returns the stored number of a stream's bodies in the blocks `first` to `last`, and the stored sum of their sums.
+/// A block is a range of [`sums::BLOCK`] seqs.
 pub(super) fn blocks(c: &Connection, stream: Stream, first: i64, last: i64) -> rusqlite::Result<Total> {
     let mut all =
         c.prepare_cached("SELECT records, sum FROM payload_block WHERE stream = ? AND block BETWEEN ? AND ?")?;

@@ -1,4 +1,4 @@
-//! A record that the mirror holds, and how it compares with the row that shows it again.
+//! Compares a record that the mirror holds with a row of a page that shows the record again.
 
 use std::borrow::Cow;
 
@@ -11,30 +11,31 @@ use crate::mirror::compare;
 use crate::record::Record;
 use crate::streams::Stream;
 
-/// How a stored record compares with the row of a page.
+/// How a stored record compares with the row of a page that shows it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LedgerMatch {
-    /// The hash is the same.
+    /// The hashes are equal.
     Same,
-    /// The hash differs, but the texts are equal without the values that are volatile now.
+    /// The hashes differ, but the JSON is equal apart from the values that are volatile now.
     Alike,
-    /// The selected fields differ, and every member that both texts have is equal.
+    /// The two were read with different selected fields, and every member that both have is equal.
     Filled,
-    /// The values differ.
+    /// Values of the record have changed.
     Changed,
 }
 
-/// The ledger's row of a record.
+/// The row of a record in the ledger.
 pub(super) struct LedgerRow {
     pub hash: [u8; 16],
     pub seq: i64,
     pub last_run: i64,
     pub deleted: bool,
-    /// Whether the record is a suspect, or its partition was not known.
+    /// Whether the record is a suspect, or its list was not known so far.
     pub unsettled: bool,
-    /// The other parent in whose list the record was seen, if it is not the one that is read now.
+    /// The parent in whose list the mirror holds the record, if it is another one than the parent whose list is read
+    /// now.
     pub elsewhere: Option<String>,
-    /// The `InPlace` mark that the record has; 0 if it was never written in place.
+    /// The [`InPlace`] mark of the record, or 0 if the record was never written in place.
     in_place: u8,
 }
 
@@ -51,7 +52,8 @@ impl LedgerRow {
         })
     }
 
-    /// Compares the record with the row. `selected_in` is the last run in which the stream's selected fields changed.
+    /// Compares the stored record with the row `record` of a page. `selected_in` is the last run in which the
+    /// stream's selected fields changed.
     pub(super) fn compare_with(
         &self,
         t: &Transaction<'_>,
@@ -86,7 +88,7 @@ impl LedgerRow {
         })
     }
 
-    /// Deletes the record's body. Returns the `seq` with which the record was inserted.
+    /// Deletes the record's body. Returns the `seq` under which the record was first inserted.
     pub(super) fn give_up_body(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<i64> {
         t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ? RETURNING coalesce(first_seq, seq)"))?
             .query_row([self.seq], |r| r.get(0))
@@ -94,7 +96,8 @@ impl LedgerRow {
             .map(|first| first.unwrap_or(self.seq))
     }
 
-    /// Notes that the record was seen, and writes in place what differs.
+    /// Records that the run saw the record, which keeps its `seq`. If its JSON differs (`met` is not `Same`, or it
+    /// has volatile values), overwrites the stored JSON.
     pub(super) fn keep(
         &self,
         t: &Transaction<'_>,
@@ -115,8 +118,8 @@ impl LedgerRow {
         Ok(())
     }
 
-    /// Writes the row under the `seq` that the record has. Raises the record's mark if destinations now lack more
-    /// than before.
+    /// Overwrites the stored JSON of the record under the `seq` that the record has. Raises the record's [`InPlace`]
+    /// mark if destinations now lack more of it than before.
     fn write_in_place(&self, t: &Transaction<'_>, landing: &Landing, record: &Record) -> rusqlite::Result<()> {
         let (stream, now) = (landing.place.stream, payload(landing, record)?);
         let rule = &landing.volatile[stream];

@@ -24,7 +24,8 @@ pub(super) const COLUMNS: [&str; 11] = [
     "in_place",
 ];
 
-/// Returns the SQL for the sum of a row whose columns `changed` get these SQL values.
+/// Returns the SQL expression for the sum of a ledger row in which some columns change. `changed` lists these columns
+/// with the SQL of their new values.
 fn sum_with(changed: &[(&str, &str)]) -> String {
     let value = |column: &str| {
         let new = changed.iter().find(|(name, _)| *name == column);
@@ -59,7 +60,8 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Writes the row of a record that has `seq` from now on and is not a suspect.
+/// Writes the ledger row of a record that was stored under `seq` in run `run`. The record is no suspect and no
+/// tombstone.
 pub(super) fn put(
     t: &Transaction<'_>,
     (stream, record, parent): (Stream, &Record, Option<&String>),
@@ -75,7 +77,7 @@ static SEEN: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE record SET last_run = ?1, sum = {sum} WHERE stream = ?2 AND id = ?3")
 });
 
-/// Notes that `run` saw a record unchanged.
+/// Records that run `run` saw a record unchanged.
 pub(super) fn seen(t: &Transaction<'_>, (stream, record): (Stream, &Record), run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(&SEEN)?.execute(params![run, stream.number(), &*record.id]).map(drop)
 }
@@ -85,7 +87,7 @@ static SEEN_WITH_HASH: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE record SET hash = ?1, last_run = ?2, sum = {sum} WHERE stream = ?3 AND id = ?4")
 });
 
-/// Notes that `run` saw a record, and stores its new hash.
+/// Records that run `run` saw a record, and stores the record's new hash.
 pub(super) fn seen_with_hash(
     t: &Transaction<'_>,
     (stream, record): (Stream, &Record),

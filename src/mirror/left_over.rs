@@ -1,10 +1,10 @@
-//! Records that a list no longer shows since a setting changed that decides which records it shows
-//! ([`super::settings`]): an argument, an operation, an address. They are no suspects, because they may exist as
-//! before and simply are no longer asked for. Only a person decides that they go. Until then they stay, and each run
-//! reports them.
+//! Finds left-over records: records that their list no longer shows since a setting changed that decides which
+//! records the list shows ([`super::settings`]). Such settings are an argument, an operation, or the address of the
+//! API. These records are no suspects, because they may exist as before and are only no longer asked for. A person
+//! decides whether to delete them. Until then they stay, and each run reports them.
 //!
-//! A record is left over if no run has seen it since the setting changed, although the list in which it would stand
-//! was read whole since, in either lane. That needs no mark in the mirror: a record that is seen again is no longer
+//! A record is left over if no run has seen it since the setting changed, although the list to which it belongs was
+//! read completely since, in either lane. No mark in the mirror is needed: a record that is seen again is no longer
 //! left over.
 
 use rusqlite::{Connection, named_params};
@@ -14,23 +14,24 @@ use super::settings::{self, Bearing};
 use crate::delete_limit::Most;
 use crate::streams::Stream;
 
-/// Records of a stream that are left over.
+/// The left-over records of a stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOver {
-    /// The run since which the stream's lists show what they show now; 0 if nothing can be left over. A record that
-    /// was last seen before that run is left over, or stands in a list that was not read since.
+    /// The run since which the stream's lists show the records that they show now, or 0 if no record can be left
+    /// over. A record that was last seen before that run is left over, or it belongs to a list that was not read
+    /// since.
     pub shown: i64,
-    /// How many records are left over.
+    /// The number of left-over records.
     pub count: u64,
-    /// Their first ids, at most 1000.
+    /// The ids of the left-over records: the first 1000 in the order of ids.
     pub ids: Vec<String>,
-    /// The settings, as people know them, that have changed since the earliest of these records was last seen.
+    /// The settings, as named in a job file, that have changed since the earliest of these records was last seen.
     pub settings: Vec<&'static str>,
 }
 
-/// Returns what is left over of a stream. A changed address or key may still show the same account, and then shows
-/// nearly all of its records. So if no more records are missing than may be deleted at a time (`most`), such a change
-/// leaves nothing over, and the missing records are judged as any others.
+/// Returns the left-over records of a stream. A changed address or key may still belong to the same account, and then
+/// its lists show nearly all records. So if no more records are missing than one run may delete (`most`), such a
+/// change leaves no record over, and the missing records are judged like any others.
 pub fn of(c: &Connection, stream: Stream, most: Most) -> rusqlite::Result<LeftOver> {
     // An older mirror does not know which settings changed.
     if settings::shown_since(c, stream) == 0 {
@@ -52,31 +53,33 @@ pub fn of(c: &Connection, stream: Stream, most: Most) -> rusqlite::Result<LeftOv
     Ok(LeftOver { shown, count, ids: ids(c, stream, shown, TOLD)?, settings })
 }
 
-/// How many ids are listed at most.
+/// The largest number of ids that [`LeftOver`] lists.
 const TOLD: usize = 1000;
 
-/// The SQL for live records that no run has seen since run `:shown`, although their list was read whole since.
+/// The SQL for live records that no run has seen since run `:shown`, although their list was read completely since.
 const LEFT: &str = "FROM record AS r
      WHERE r.stream = :stream AND r.deleted = 0 AND r.last_run < :shown
          AND (EXISTS (SELECT 1 FROM entry WHERE entry.stream = :stream AND entry.partition = r.parent
                       AND entry.whole = 1 AND entry.run >= :shown)
               OR EXISTS (SELECT 1 FROM reading WHERE reading.stream = :stream AND reading.run >= :shown))";
 
-/// Returns the first ids of the records that are left over since run `shown`.
+/// Returns at most `most` ids of the records of a stream that are left over since run `shown`, in the order of ids.
 pub fn ids(c: &Connection, stream: Stream, shown: i64, most: usize) -> rusqlite::Result<Vec<String>> {
     c.prepare_cached(&format!("SELECT r.id {LEFT} ORDER BY r.id LIMIT {most}"))?
         .query_map(named_params! { ":stream": stream.number(), ":shown": shown }, |r| r.get(0))?
         .collect()
 }
 
-/// Returns how many records are left over, and the earliest run in which one of them was last seen.
+/// Returns the number of records that are left over since run `shown`, and the earliest run in which one of them was
+/// last seen.
 fn count(c: &Connection, stream: Stream, shown: i64) -> rusqlite::Result<(u64, i64)> {
     c.prepare_cached(&format!("SELECT count(*), coalesce(min(r.last_run), 0) {LEFT}"))?
         .query_row(named_params! { ":stream": stream.number(), ":shown": shown }, |r| Ok((r.get(0)?, r.get(1)?)))
 }
 
-/// Returns those of these records that were no suspects when the setting changed, in run `shown`. A record that was one
-/// had gone from the list that the job asked for before: it may be gone, or merged into another one.
+/// Returns those of the given records that were no suspects when the setting changed, in run `shown`. A record that
+/// was already a suspect had disappeared from the list as it was asked for before the change, so it may be gone, or
+/// merged into another record.
 pub fn unsuspected(c: &Connection, stream: Stream, ids: &[String], shown: i64) -> rusqlite::Result<Vec<String>> {
     let mut of =
         c.prepare_cached("SELECT suspect_run IS NULL OR suspect_run >= ? FROM record WHERE stream = ? AND id = ?")?;
@@ -89,7 +92,7 @@ pub fn unsuspected(c: &Connection, stream: Stream, ids: &[String], shown: i64) -
     Ok(all)
 }
 
-/// Returns the ids of the live records of `child` that belong to these.
+/// Returns the ids of the live records of stream `child` whose parents are the records `ids`.
 pub fn children(c: &Connection, child: Stream, ids: &[String]) -> rusqlite::Result<Vec<String>> {
     let mut of = c.prepare_cached(
         "SELECT id FROM record INDEXED BY record_parents WHERE stream = ? AND parent = ? AND deleted = 0",

@@ -1,13 +1,14 @@
-//! Remembers with which masks earlier versions filled each destination of changes, because they did not write that
-//! beside the data. Only names of masks are kept ([`crate::record::mask::Masks::fingerprint_of`]), under the
-//! destination's name in the job.
+//! Remembers with which masks earlier versions of this program filled each destination of changes. Those versions did
+//! not store this beside the delivered data, as this one does. Only fingerprints of masks are kept
+//! ([`crate::record::mask::Masks::fingerprint_of`]), under the destination's name in the job.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::store::has_table;
 use crate::streams::Stream;
 
-/// Returns the name of the masks with which a destination was filled, or `None` if it is not remembered.
+/// Returns the fingerprint of the masks with which an earlier version delivered a stream to a destination, or `None`
+/// if the mirror has none.
 pub fn of(c: &Connection, destination: &str, stream: Stream) -> rusqlite::Result<Option<String>> {
     if !has_table(c, "masked_place")? {
         return Ok(None);

@@ -1,6 +1,6 @@
-//! Applies the migrations from `sql/mirror/`: numbered, commented, append-only, counted by `PRAGMA user_version`.
-//! Brings an older mirror up to date in one transaction, refuses a newer one, and leaves a file that is not a mirror
-//! untouched.
+//! Applies the migrations from `sql/mirror/`: numbered, commented SQL files, to which only new ones are added,
+//! counted by `PRAGMA user_version`. Brings an older mirror up to date in one transaction, refuses a newer one, and
+//! leaves a file that is not a mirror untouched.
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use super::store::has_table;
 use super::{failed, integrity_check, sums};
 use crate::error::{Error, Kind, Result};
 
+/// The SQL of every migration, in order. The n-th leads from version n - 1 to version n.
 const ALL: [&str; 21] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
@@ -34,7 +35,7 @@ const ALL: [&str; 21] = [
     include_str!("../../sql/mirror/0021_unread.sql"),
 ];
 
-/// The `application_id` of a mirror: the letters "QPIE".
+/// The `application_id` that marks a SQLite file as a mirror: the letters "QPIE".
 pub const APPLICATION: i32 = 0x5150_4945;
 
 /// The schema version that this program writes.
@@ -47,8 +48,9 @@ pub(super) fn in_memory() -> rusqlite::Result<Connection> {
     Ok(fresh)
 }
 
-/// Brings the mirror up to [`VERSION`] and makes the connection keep the sums of what it writes ([`sums`]). A mirror
-/// without sums gets them here: that reads it once from front to back and writes one narrow row for each record.
+/// Brings the mirror up to [`VERSION`], and makes the connection update the sums of everything that it writes
+/// ([`sums`]). A mirror without sums gets them here: this reads the mirror once from front to back and writes one
+/// narrow row for each record.
 pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
     let version: usize = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(say)?;
@@ -85,8 +87,8 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     sums::keep(connection).map_err(say)
 }
 
-/// Returns the error for a SQLite file without a mirror's `application_id`: a damaged mirror if it has a mirror's
-/// tables, otherwise a foreign file.
+/// Returns the error for a SQLite file without a mirror's `application_id`. A file with a mirror's tables is reported
+/// as a damaged mirror, any other as a foreign file.
 pub fn not_ours(connection: &Connection, path: &Path) -> Error {
     let looks_ours = ["record", "checkpoint", "body_contacts", "sequence"];
     if looks_ours.iter().all(|table| has_table(connection, table).unwrap_or(false)) {

@@ -1,26 +1,26 @@
 //! The mirror: one SQLite file that holds the current state of every record, how far each walk has come, and the log
-//! of deliveries. The records of a page and the checkpoint that covers it commit in one transaction. A killed run can
-//! therefore be resumed with nothing lost and nothing doubled.
+//! of deliveries. The records of a page and the checkpoint that covers it commit in one transaction. So a killed run
+//! can be resumed with nothing lost and nothing stored twice.
 //!
 //! A record has two parts. Its row in the *ledger* (table `record`) is narrow: id, hash, `seq`, the run that saw it
-//! last. Its *body* (table `body_STREAM`) holds the JSON text.
+//! last. Its *body* (table `body_STREAM`) holds the JSON.
 //!
 //! | module | purpose |
 //! |---|---|
 //! | [`store`], `header`, `schema` | open the file and own the one writer thread |
 //! | [`migrations`], [`views`] | bring the file up to date; make it readable by hand |
 //! | [`other_programs`], [`wal`], [`crate::lock`] | other programs that write or read the file; a second run |
-//! | [`records`], `known`, `ledger`, [`sequence`] | store a page |
-//! | [`checkpoint`], [`rounds`], [`stream_state`] | how far a walk is; a reading of everything; a stream's verdict |
-//! | [`settings`], [`restart`] | what a reading rests on; what is read again when that changes |
-//! | [`partitions`], [`readings`], [`audits`] | which lists need not be read whole, and what that misses |
+//! | [`records`], `known_record`, `ledger`, [`sequence`] | store a page |
+//! | [`checkpoint`], [`rounds`], [`stream_state`] | how far a walk is; a reading of all streams; a stream's verdict |
+//! | [`settings`], [`restart`] | which settings a reading depends on; what is read again when one changes |
+//! | [`partitions`], [`readings`], [`audits`] | which lists need not be read completely, and what that misses |
 //! | [`forecast`] | which lists the next run reads, for a plan |
 //! | [`reread`], [`set_aside`], [`parents`] | closing readings; unreadable records; whose rows a list shows |
-//! | [`compare`], [`volatile_in_place`] | a record under other fields; records written without a new `seq` |
+//! | [`compare`], [`volatile_in_place`] | a record read with other fields; records overwritten without a new `seq` |
 //! | [`deletions`], [`orphans`] | records that are gone, or may be |
 //! | [`refusals`], [`left_over`] | records that stay although no list shows them, and why |
 //! | [`tombstones`], `forgotten`, [`retention`] | how long traces of records and their payloads are kept |
-//! | [`changes`], `checked` | read records out, in order and checked |
+//! | [`changes`], `reading_check` | read records out, in order and checked |
 //! | [`pending_deliveries`], [`delivered`], [`masked_places`] | what is being and was delivered, and with which masks |
 //! | [`sums`], [`integrity_check`], [`damaged`] | sum every row; compare the sums; have damaged records written again |
 //! | [`account`], [`dialect`] | whose records these are; how the API is spelled ([`crate::dialect`]) |
@@ -72,7 +72,7 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, quote};
 
-/// Turns a SQLite error into the error kind that fits what the operator must do.
+/// Turns an error of SQLite into an error of the kind that fits what the operator can do.
 fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode as Code;
     // SQLite says only `disk I/O error` when it finds no folder for its temporary sort files.
@@ -109,8 +109,8 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     Error::new(kind, format!("the mirror {}: {}{beside}", path.display(), quote(&error.to_string())))
 }
 
-/// Returns whether an error says that the file holds something this program never writes: a text that is not UTF-8, a
-/// number in a text column, malformed JSON, or no row in a table that always has one.
+/// Returns whether an error shows that the file holds something that this program never writes: a string that is not
+/// UTF-8, a number in a text column, malformed JSON, or no row in a table that always has one.
 fn is_of_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error as E;
     match error {
@@ -127,8 +127,8 @@ fn is_of_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// Returns a hint about the log that lies beside a damaged mirror, or an empty text if there is no log. After a copy
-/// was put back, that log often belongs to the former mirror.
+/// Returns a hint about the write-ahead log beside a damaged mirror, or an empty string if there is no log. If the
+/// mirror was restored from a copy, that log often belongs to the file that the copy replaced.
 fn of_another_log(path: &Path) -> String {
     if wal::size(path) == 0 {
         return String::new();
@@ -140,8 +140,8 @@ fn of_another_log(path: &Path) -> String {
     )
 }
 
-/// Does the same as `failed` for a query that sorts. Such a query writes only temporary files, so a full disk is
-/// theirs.
+/// Does the same as `failed` for a query that sorts. Such a query writes only temporary files, so a full disk is that
+/// of the temporary files.
 fn failed_sorting(path: &Path, error: &rusqlite::Error) -> Error {
     if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DiskFull) {
         return failed(path, error);

@@ -1,25 +1,25 @@
-//! Orphans: records whose parent is gone, that is messages of a conversation that is gone. They may be gone with it,
-//! or they may have moved: if the conversation was merged into another one, its messages stand in that one's list,
-//! with the ids that they had. So an orphan is a suspect until one of these happens:
+//! Handles orphans: records whose parent is gone, which means messages of a deleted conversation. They may have been
+//! deleted with it. Or they may have moved: if the conversation was merged into another one, its messages are in the
+//! other one's list, with the ids that they had. So an orphan is a suspect until one of these happens:
 //!
 //! - A list shows it. It belongs to that list from then on ([`super::records`]).
-//! - The server is asked for it by its id, and says that it does not exist.
-//! - Every other list was read whole after its parent was found gone, and none shows it.
+//! - The program asks the server for it by its id, and the server answers that it does not exist.
+//! - Every other list was read completely after the orphan's parent was found gone, and none shows the orphan.
 //!
-//! Only passes that begin after the run that found the parent gone count as such readings (`closed`). A list that was
-//! read *in* that run was read before the finding, and the record may have moved between the two. [`begin_search`]
-//! begins the passes in this order:
+//! The last case counts only passes that begin after the run that found the parent gone (`closed`). A list that was
+//! read *in* that run was read before the parent was found gone, and the record may have moved after the list was
+//! read. [`begin_search`] begins the passes in this order:
 //!
-//! 1. lists of the same contact's conversations;
+//! 1. lists of conversations with the same contact;
 //! 2. lists that this round has read, because they changed;
 //! 3. all other lists, beginning with the one that was read the longest ago.
 //!
-//! What one run has no requests for is left to the next.
+//! Lists for which a run has no requests left are read in the next run.
 //!
-//! A record may also go before its list was read to the end ([`note_unread`]). Then nothing tells what stood in that
-//! list. If it has moved, the list that shows it now may have been read before. The same search finds it, and each
-//! run says so until every list was read ([`unread`]). The run is not incomplete because of that: most such records
-//! were deleted, and on a busy account there are always some.
+//! A parent record may also go before its list was read to the end ([`note_unread`]). Then the mirror does not know
+//! what was in that list. If its contents have moved, the list that shows them now may have been read before they
+//! arrived. The same search finds them, and each run reports the search until every list was read ([`unread`]). The
+//! run is not incomplete because of it: most such parents were deleted, and on a busy account there are always some.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -30,11 +30,12 @@ use super::store::{Writer, has_table};
 use crate::error::Result;
 use crate::streams::Stream;
 
-/// The SQL condition that record `r` is live and a suspect, and its parent (of stream `?2`) is not live.
+/// The SQL condition that record `r` of stream `?1` is an orphan: it is live and a suspect, and its parent in stream
+/// `?2` is not live.
 const IS_ORPHAN: &str = "r.stream = ?1 AND r.suspect_run IS NOT NULL AND r.deleted = 0 AND r.parent IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM record AS p WHERE p.stream = ?2 AND p.id = r.parent AND p.deleted = 0)";
 
-/// Makes the live records of a parent orphans. Returns how many.
+/// Turns the live records of stream `child` that belong to `parent` into orphans. Returns their number.
 pub(super) fn mark_orphans(t: &Transaction<'_>, child: Stream, parent: &str, run: i64) -> rusqlite::Result<u64> {
     t.prepare_cached(
         "UPDATE record INDEXED BY record_parents SET suspect_run = ?, suspect_since = ?
@@ -44,8 +45,8 @@ pub(super) fn mark_orphans(t: &Transaction<'_>, child: Stream, parent: &str, run
     .map(|n| n as u64)
 }
 
-/// Makes orphans of the records of `child` whose parent is a tombstone and that are no suspects yet. An older version
-/// of this program leaves such records if it is killed between the two steps.
+/// Turns records of stream `child` into orphans if their parent, of stream `stream`, is a tombstone and they are no
+/// suspects yet. An older version of this program leaves such records if it is killed between the two steps.
 pub fn leave_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stream) -> Result<()> {
     writer.transaction(|t| {
         let parents: Vec<String> = t
@@ -63,8 +64,8 @@ pub fn leave_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stre
     })
 }
 
-/// Returns orphans of `of.stream`, whose parents are of stream `parent`: the oldest suspicion first, at most `most`,
-/// starting after `behind`.
+/// Returns at most `most` orphans of `of.stream`, whose parents are in stream `parent`, the oldest suspicion first.
+/// `behind` is the last orphan of the previous call, or `None` for the first call.
 pub fn orphans(
     writer: &mut Writer,
     of: JudgedStream,
@@ -88,7 +89,8 @@ pub fn orphans(
     })
 }
 
-/// Returns the newest run for whose orphans every list has been searched.
+/// Returns the newest run up to which the search is finished: every list was searched for what became orphans in that
+/// run or earlier.
 fn searched(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<i64> {
     t.prepare_cached(
         "SELECT min(coalesce(e.searched, 0)) FROM record AS p
@@ -99,8 +101,8 @@ fn searched(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Res
     .map(|run| run.unwrap_or(i64::MAX))
 }
 
-/// Notes which lists belong to records of the same contacts as `ids`, which are about to go. These lists are searched
-/// first.
+/// Marks the lists of records that share a contact with the records `ids` of stream `parent`, which are about to be
+/// deleted. [`begin_search`] searches the marked lists first.
 pub fn mark_related_lists(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
     let Some(column) = parent.reference_column() else { return Ok(()) };
     let ids = serde_json::json!(ids).to_string();
@@ -118,8 +120,9 @@ pub fn mark_related_lists(writer: &mut Writer, run: i64, parent: Stream, child: 
     })
 }
 
-/// Notes which of these records of stream `parent` go before their list was read to the end. Leaves out a record that
-/// shows no last message and of whose list the mirror holds nothing.
+/// Stores which of the records `ids` of stream `parent` are deleted before their list in stream `child` was read to
+/// the end. Leaves out a record whose list is empty as far as is known: the record shows no last message, and the
+/// mirror holds nothing of its list.
 pub fn note_unread(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
     let ids = serde_json::json!(ids).to_string();
     writer.transaction(|t| {
@@ -142,13 +145,14 @@ pub fn note_unread(writer: &mut Writer, run: i64, parent: Stream, child: Stream,
     })
 }
 
-/// How many records may have gone before their lists were read for every other list to be searched for them. If there
-/// are more, they were most likely deleted, and only the lists of the same contacts' conversations are read.
+/// The largest number of records deleted with unread lists for which every other list is searched. If there are more,
+/// they were most likely deleted with their contents, and only the lists of conversations with the same contacts are
+/// read.
 const FEW: u64 = 3;
 
-/// Forgets the unread records for which every list was searched. If more than `FEW` are left, also forgets those of
-/// runs before `run`: nothing searches every list for them, and their own runs have reported them. Returns whether to
-/// search every list for the rest.
+/// Forgets the records deleted with unread lists ([`note_unread`]) for which every list was searched. If more than
+/// `FEW` are left, also forgets those that were deleted before run `run`: nothing searches every list for them, and
+/// their own runs have reported them. Returns whether to search every list for the rest.
 pub fn settle_unread(t: &Transaction<'_>, child: Stream, parent: Stream, run: i64) -> rusqlite::Result<bool> {
     let count = count_unread(t, child)?;
     if count > 0 {
@@ -163,8 +167,9 @@ fn count_unread(c: &Connection, child: Stream) -> rusqlite::Result<u64> {
     c.query_row("SELECT count(*) FROM unread WHERE stream = ?", [child.number()], |r| r.get(0))
 }
 
-/// Returns how many records went before their list in stream `child` was read to the end, and how many lists are
-/// still to be read whole in search of their contents. `None` if no record did.
+/// Returns the number of records that were deleted before their list in stream `child` was read to the end, and the
+/// number of lists that must still be read completely in search of their contents. Returns `None` if there are no
+/// such records.
 pub fn unread(c: &Connection, child: Stream) -> rusqlite::Result<Option<(u64, u64)>> {
     let Some(parent) = child.definition().parent.filter(|_| has_table(c, "unread").unwrap_or(false)) else {
         return Ok(None);
@@ -175,7 +180,8 @@ pub fn unread(c: &Connection, child: Stream) -> rusqlite::Result<Option<(u64, u6
     newest.map(|newest| Ok((gone, lists_behind(c, child, parent, newest)?))).transpose()
 }
 
-/// Returns how many lists were not yet searched for what went in run `newest` or before.
+/// Returns the number of lists that were not yet searched for the contents of records that were found gone in run
+/// `newest`.
 fn lists_behind(c: &Connection, child: Stream, parent: Stream, newest: i64) -> rusqlite::Result<u64> {
     c.query_row(
         "SELECT count(*) FROM record AS p LEFT JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
@@ -185,7 +191,7 @@ fn lists_behind(c: &Connection, child: Stream, parent: Stream, newest: i64) -> r
     )
 }
 
-/// Which lists a search may begin, and how many.
+/// Describes which lists a search for orphans may begin, and how many.
 #[derive(Debug, Clone, Copy)]
 pub struct Search {
     /// The lane of the round.
@@ -196,20 +202,20 @@ pub struct Search {
     pub parent: Stream,
     /// The run in which the round began.
     pub round: i64,
-    /// This run.
+    /// The current run.
     pub run: i64,
-    /// Pages that the run may still ask for.
+    /// The number of pages that the run may still ask for.
     pub questions: u64,
-    /// Rows on a page.
+    /// The number of rows on a page.
     pub page_size: u32,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
 }
 
-/// Begins passes over lists that may show orphans: as many as probably take `questions` pages, and at least one. A
-/// list that this round has read is read again. The list of a record that is itself a suspect waits until that is
-/// settled, because the record is probably gone and asking for its list would fail. Returns how many passes were
-/// begun.
+/// Begins passes over lists that may show orphans: as many as will probably take `search.questions` pages, and at
+/// least one. A list that this round has already read is read again. The list of a record that is itself a suspect
+/// waits until the suspicion is settled, because the record is probably gone and asking for its list would fail.
+/// Returns how many passes were begun.
 pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u64> {
     let (child, parent) = (search.child.number(), search.parent.number());
     let oldest_and_newest = t.query_row(
@@ -255,7 +261,7 @@ pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u6
     Ok(begun)
 }
 
-/// Begins the pass over one list. Keeps what an audit of that list has found in this round.
+/// Begins the pass over one list. Keeps the results of an audit of that list in this round.
 fn begin(t: &Transaction<'_>, search: &Search, place: &WalkKey) -> rusqlite::Result<()> {
     let at = params![place.lane.name(), place.stream.number(), place.partition, search.round];
     let audited: Option<(i64, i64)> = t
@@ -274,8 +280,9 @@ fn begin(t: &Transaction<'_>, search: &Search, place: &WalkKey) -> rusqlite::Res
     .map(drop)
 }
 
-/// Notes that a pass over a list has closed that began in `since_run`. If it read the whole list, the list counts as
-/// searched. A pass of a search counts for the orphans of its own run, any other pass only for those of earlier runs.
+/// Records that the pass over a list that began in `since_run` has closed. If the pass read the complete list, the
+/// list counts as searched. A pass that was begun by a search counts for orphans of its own run, too; any other pass
+/// counts only for those of earlier runs.
 pub(super) fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(
         "UPDATE entry SET searched = max(coalesce(searched, 0), coalesce(search, run - 1))
@@ -287,7 +294,7 @@ pub(super) fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64) -> ru
     .map(drop)
 }
 
-/// Returns how many orphans a stream has, and how many lists are still to be searched for them.
+/// Returns the number of orphans in stream `child`, and the number of lists that are still to be searched for them.
 pub fn count_remaining(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<(u64, u64)> {
     let (orphans, newest): (u64, Option<i64>) = t.query_row(
         &format!("SELECT count(*), max(r.suspect_run) FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN}"),

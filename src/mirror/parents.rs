@@ -1,17 +1,18 @@
-//! Answers which record each list belongs to, as far as the mirror knows. The sync needs that to find out whether a
-//! server shows the rows of the parent that was asked for.
+//! Answers questions about the parents of records, from what the mirror holds. The sync uses the answers to find out
+//! whether a server shows the list of the parent that was asked for, or another one.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::WalkKey;
 use crate::streams::Stream;
 
-/// The SQL of the parent that a record `b` names in the member at path `?1`: an id, or an object that holds one.
+/// The SQL of the parent's id in body `b`. The record names its parent in the member at path `?1`, either by an id or
+/// by an object that contains one.
 pub(super) const PARENT_ID_SQL: &str = "CASE json_type(b.payload, ?1)
     WHEN 'object' THEN coalesce(json_extract(b.payload, ?1 || '._id'), json_extract(b.payload, ?1 || '.id'))
     ELSE json_extract(b.payload, ?1) END";
 
-/// Returns whether the mirror holds a record that is not a tombstone.
+/// Returns whether the mirror holds a record with this id that is not a tombstone.
 pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<bool> {
     t.query_row(
         "SELECT EXISTS (SELECT 1 FROM record WHERE stream = ? AND id = ? AND deleted = 0)",
@@ -20,12 +21,12 @@ pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Resul
     )
 }
 
-/// The SQL condition for a member of a last record that proves that there is one. If there is none, some servers send
-/// an object without these members.
+/// The SQL condition for a member that proves that a "last record" object really stands for a record. If a list is
+/// empty, some servers send an object without these members.
 const PROVES_RECORD_SQL: &str = "key IN ('createdAt', '_id', 'id', 'content') AND atom IS NOT NULL AND atom <> ''";
 
-/// Returns whether a record shows that its list is not empty, in its member `last`. For example, a conversation shows
-/// its last message.
+/// Returns whether the record `id` shows that its list is not empty. It shows this by an object in its member `last`,
+/// such as a conversation's last message.
 pub fn shows_last_record(t: &Transaction<'_>, (stream, last): (Stream, &str), id: &str) -> rusqlite::Result<bool> {
     let sql = format!(
         "SELECT EXISTS (SELECT 1 FROM record AS r JOIN body_{stream} AS b ON b.seq = r.seq
@@ -35,7 +36,7 @@ pub fn shows_last_record(t: &Transaction<'_>, (stream, last): (Stream, &str), id
     t.query_row(&sql, params![stream.number(), id, format!("$.{last}")], |r| r.get(0))
 }
 
-/// Returns the ids of some live records of a stream, without those in `but`.
+/// Returns the ids of at most `most` live records of a stream, without those in `but`.
 pub fn others(t: &Transaction<'_>, stream: Stream, but: &[String], most: usize) -> rusqlite::Result<Vec<String>> {
     let ids: Vec<String> = t
         .prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 LIMIT ?")?
@@ -58,21 +59,22 @@ pub fn is_read_whole(t: &Transaction<'_>, place: &WalkKey, since: i64) -> rusqli
     Ok(whole.unwrap_or(false))
 }
 
-/// What a stream that was read as one list lacks, compared with what its parents show.
+/// The result of comparing a stream that was read as one list with its parent records: which parents show records
+/// that the list lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LackedByOneList {
-    /// Parents that show a last record although no record of the stream names them.
+    /// The number of parents that show a last record although no record of the stream names them.
     pub parents: u64,
-    /// The id of one of them.
+    /// The id of one of the parents counted in `parents`, as an example.
     pub first: Option<String>,
-    /// Parents that records of the stream name.
+    /// The number of parents that records of the stream name.
     pub named: u64,
-    /// Parents that the mirror holds.
+    /// The number of parents that the mirror holds.
     pub all: u64,
 }
 
-/// Compares a stream that was read as one list with its parents. `column` is the member in which a record names its
-/// parent. `last` is the member in which the parent shows its last record.
+/// Compares a stream that was read as one list with its parent records. `column` is the member in which a record of
+/// the stream names its parent. `last` is the member in which a parent shows its last record.
 pub fn unshown(
     t: &Transaction<'_>,
     (stream, column): (Stream, &str),
@@ -103,8 +105,8 @@ pub fn unshown(
     Ok(told)
 }
 
-/// Returns how many records of a stream name a parent that the mirror does not hold, or has changed after the seq
-/// `as_of`.
+/// Returns the number of records of a stream whose parent the mirror lacks, or whose parent has changed after the seq
+/// `as_of`. `column` is the member in which a record of the stream names its parent.
 pub fn unlisted(c: &Connection, (stream, column): (Stream, &str), parent: Stream, as_of: i64) -> rusqlite::Result<u64> {
     c.query_row(
         &format!(

@@ -1,14 +1,15 @@
-//! Decides which lists of a partitioned stream need not be read: a list is skipped if the record it belongs to shows
-//! the same entry in its own list as when that list was read whole. A conversation's entry shows its last message, so
-//! new messages change the entry. An entry that shows no last message is no sign, and its list is read.
+//! Decides which lists of a partitioned stream need not be read. A list is skipped if its *entry* (the parent record,
+//! as the parent's own list shows it) is the same as when the list was read completely. A conversation's entry shows
+//! its last message, so new messages change the entry. If an entry shows no last message, it is no evidence, and the
+//! list is read.
 //!
 //! A message that changes later (delivered, read, failed) does not change the entry. So a list with messages newer
-//! than `lookback` is read again even if its entry is unchanged. Audits measure what that misses
+//! than `lookback` is read again even if its entry is unchanged. Audits measure what this still misses
 //! ([`crate::mirror::audits`]).
 //!
-//! A row of table `entry` describes the last pass that was *begun* in either lane. It is overwritten when a pass
-//! begins. It counts as whole only when that same pass closes complete. Rows that an unfinished pass has stored
-//! therefore never count as the edge of what is known.
+//! A row of table `entry` describes the last pass over a list that was *begun*, in either lane. It is overwritten
+//! when the next pass begins. It is marked as complete only when that same pass closes complete. So rows that an
+//! unfinished pass has stored are never taken for the edge of the known part.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -29,21 +30,23 @@ pub struct Partitions {
     pub selection: i64,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
-    /// For how long records may change after they were made, in milliseconds.
+    /// For how long records may change after their creation, in milliseconds. 0 if they never do.
     pub lookback: i64,
-    /// For each record of the page, the newest moment of its list that it shows, in milliseconds since 1970.
+    /// For each record of the page: the newest moment that the record shows of its list, in milliseconds since 1970.
+    /// `None` if the record shows no moment.
     pub newest: Vec<Option<i64>>,
-    /// For each record of the page, whether it shows something that new records in its list would change.
+    /// For each record of the page: whether it shows something, such as the last message, that new records in its
+    /// list would change.
     pub signs: Vec<bool>,
-    /// Whether a record that shows nothing of its list has an empty list, as far as the server has shown
-    /// ([`Silence`]).
+    /// Whether a record that shows nothing of its list has an empty list, according to what the server has shown so
+    /// far ([`Silence`]).
     pub silence_is_empty: bool,
 }
 
 impl Partitions {
-    /// Returns whether an unchanged n-th record of the page is a sign that its list is unchanged. It is one if it
-    /// shows something of its list. It is also one if it shows nothing, the mirror holds no records of its list, and
-    /// silence means an empty list on this server.
+    /// Returns whether the n-th record of the page, if unchanged, is evidence that its list is unchanged. It is if it
+    /// shows something of its list. It also is if it shows nothing, the mirror holds no records of its list, and on
+    /// this server showing nothing means an empty list.
     fn is_sign(&self, t: &Transaction<'_>, n: usize, place: &WalkKey) -> rusqlite::Result<bool> {
         if self.signs.get(n).copied().unwrap_or(false) {
             return Ok(true);
@@ -52,12 +55,12 @@ impl Partitions {
     }
 }
 
-/// What the mirror knows of a list: the last pass over it that was begun.
+/// What the mirror knows of a list from the last pass over it that was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListState {
     /// The seq that the parent record had when the pass was begun.
     pub entry_seq: i64,
-    /// A fingerprint of the fields that were selected.
+    /// A fingerprint of the fields that the pass selected.
     pub selection: i64,
     /// Whether the pass belongs to the incremental lane.
     pub incremental: bool,
@@ -65,51 +68,54 @@ pub struct ListState {
     pub run: i64,
     /// When the pass was begun, in milliseconds since 1970.
     pub began: i64,
-    /// The newest moment in the list, in milliseconds since 1970; [`UNTOLD`] if its records tell no moment, `None` if
-    /// it is empty.
+    /// The newest moment in the list, in milliseconds since 1970. [`UNTOLD`] if its records show no moment, `None` if
+    /// the list is empty.
     pub newest: Option<i64>,
-    /// Whether the pass has closed complete and was read with the settings of today.
+    /// Whether the pass has closed complete, and was read with today's settings.
     pub whole: bool,
-    /// The run in which the latest round began that skipped the list as unchanged.
+    /// The first run of the latest round that skipped the list as unchanged. `None` if the list was not skipped since
+    /// the pass was begun.
     pub skipped: Option<i64>,
-    /// Whether the list showed a newer record than the entry did. An unchanged entry is then no sign.
+    /// Whether the list showed a newer record than the entry did. An unchanged entry is then no evidence.
     pub lags: bool,
 }
 
-/// The newest moment of records that tell no moment. They may always have been made just before they were read.
+/// Stands for the newest moment of a list whose records show no moment. Such records may have been created just
+/// before they were read.
 pub const UNTOLD: i64 = i64::MAX;
 
-/// Milliseconds by which the last record may be younger than its entry says, because an entry may round to whole
-/// seconds.
+/// By how many milliseconds the last record may be newer than its entry shows. An entry may round to whole seconds.
 const ROUNDED: i64 = 1000;
 
 impl ListState {
     /// Returns whether the list need not be read. All of this must hold:
     ///
-    /// - the entry is the same as when the list was read whole, with the same fields;
-    /// - nothing in the list was then so new that it may have changed since;
-    /// - neither the start of the pass nor the newest moment lies in the future. A wrong clock gave such a moment,
-    ///   and records that were made since may stand behind it.
+    /// - the entry is the same as when the list was read completely, with the same fields;
+    /// - when the list was read, no record in it was newer than `lookback` milliseconds, so none may have changed
+    ///   since;
+    /// - neither the start of the pass nor the newest moment is in the future. A wrong clock gave such a moment, and
+    ///   records that were created since may be older than it.
     pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64, now: i64) -> bool {
         let to_come = is_ahead(self.began, now) || self.newest_to_come(now).is_some();
         let settled = lookback == 0 || self.newest.is_none_or(|newest| newest < self.began.saturating_sub(lookback));
         self.whole && !self.lags && self.entry_seq == entry_seq && self.selection == selection && settled && !to_come
     }
 
-    /// Returns the newest moment in the list if it lies in the future.
+    /// Returns the newest moment in the list if it is in the future, otherwise `None`.
     fn newest_to_come(&self, now: i64) -> Option<i64> {
         self.newest.filter(|newest| *newest != UNTOLD && is_ahead(*newest, now))
     }
 
-    /// Returns the moment up to which the list's records are known, for a pass that may end where it meets them.
-    /// `None` if the pass must read the whole list.
+    /// Returns the moment up to which the list's records are known. The next pass may end where it meets them.
+    /// Returns `None` if the pass must read the complete list.
     pub fn known_since(&self, selection: i64, now: i64) -> Option<i64> {
         (self.whole && self.selection == selection && !is_ahead(self.began, now)).then_some(self.began)
     }
 }
 
-/// Begins the pass over the list of the page's n-th record, unless this round has begun it or the list may be
-/// skipped. Returns `true` if the list is skipped and this round had not counted it yet.
+/// Begins the pass over the list of the page's n-th record, unless this round has begun it already or the list may be
+/// skipped. `place` identifies the list, and `seq` is the seq of the n-th record. Returns `true` if the list is
+/// skipped and was not counted as skipped in this round before.
 pub fn begin_or_skip(
     t: &Transaction<'_>,
     partitions: &Partitions,
@@ -206,26 +212,27 @@ fn holds_suspects(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<bool
     .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// What it means on this server that an entry shows nothing of its list.
+/// What it means on this server if an entry shows nothing of its list.
 ///
-/// An empty conversation has no last message to show. Asking for all of these every night would spend requests for
-/// nothing. So silence means "empty" as long as the server has shown exactly that:
+/// An empty conversation has no last message to show. Asking for all empty conversations every night would waste
+/// requests. So showing nothing counts as "empty" as long as the server has shown exactly this:
 ///
 /// - other entries of the stream show something, and
 /// - no list holds records while its entry shows nothing.
 ///
-/// A single list that contradicts this makes silence meaningless, because an empty conversation may have been filled
-/// while its entry stayed as it was.
+/// A single list that contradicts this is enough to end the assumption, because any other empty conversation may then
+/// have received messages while its entry stayed the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Silence {
-    /// Whether silence means an empty list.
+    /// Whether an entry that shows nothing of its list has an empty list.
     pub is_empty: bool,
-    /// The lists that each night reads, because nothing shows whether they hold new records.
+    /// The lists that each night reads, because their entries do not show whether they hold new records.
     pub lists: Vec<Box<str>>,
 }
 
-/// Weighs what the entries of a stream's lists have shown so far. `unasked` says that the query does not select what
-/// would show it, so that no entry shows anything. Returns the default if the mirror is too old to know.
+/// Finds out what it means that an entry shows nothing of its list, from all entries of a stream so far. `unasked` is
+/// `true` if the query does not select the fields that would show something. Returns the default if the mirror is too
+/// old to know.
 pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Result<Silence> {
     let Ok(mut ask) = c.prepare_cached(
         "SELECT partition, sign AND NOT ?2, lags, (lags OR NOT sign OR ?2)
@@ -255,16 +262,16 @@ pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Resul
     Ok(silence)
 }
 
-/// Forgets what is known of a list whose record is gone. If that record comes back, the list is read whole, because
-/// some of its records went with it.
+/// Forgets the state of a list whose parent record is gone. If that record comes back, the list is read completely,
+/// because some of its records were deleted with the parent.
 pub fn forget(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
     t.prepare_cached("DELETE FROM entry WHERE stream = ? AND partition = ?")?
         .execute(params![stream.number(), partition])
         .map(drop)
 }
 
-/// Carries a record's new seq over to the entries of its lists. The record was only filled in or written in place, so
-/// its lists stay known.
+/// Replaces the seq `before` of a record by `now` in the state of the record's lists. Called after an update that
+/// leaves these lists known: the record only gained newly selected fields, or was overwritten in place.
 pub fn renumber(t: &Transaction<'_>, parent: Stream, id: &str, before: i64, now: i64) -> rusqlite::Result<()> {
     for child in streams::ALL.into_iter().filter(|s| s.definition().parent == Some(parent)) {
         t.prepare_cached("UPDATE entry SET entry_seq = ?4 WHERE stream = ?1 AND partition = ?2 AND entry_seq = ?3")?
@@ -282,8 +289,8 @@ fn skip(t: &Transaction<'_>, place: &WalkKey, round: i64) -> rusqlite::Result<()
     Ok(())
 }
 
-/// Notes that a pass that began in `since_run` has closed. Has no effect if another pass over the list was begun
-/// since.
+/// Records that the pass over a list that began in `since_run` has closed; `complete` is `true` if its verdict is
+/// complete. Has no effect if another pass over the list was begun since.
 pub fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64, complete: bool) -> rusqlite::Result<()> {
     let (newest, seen): (Option<i64>, u64) = t
         .prepare_cached("SELECT newest, seen FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
@@ -310,7 +317,8 @@ pub fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64, complete: bo
     orphans::closed(t, place, since_run)
 }
 
-/// Notes that the incomplete lists of a stream are read again, in a pass that begins in `run`.
+/// Records that the incomplete lists of a stream are read again, in a pass that begins in `run`. `now` is the
+/// server's time, in milliseconds since 1970.
 pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     let gone = parent_gone_sql(t, stream);
     t.execute(
@@ -325,18 +333,18 @@ pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: 
     Ok(())
 }
 
-/// The lists that a round skipped.
+/// The lists that a round skipped because their entries are unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skipped {
-    /// How many lists were skipped.
+    /// The number of skipped lists.
     pub lists: u64,
-    /// Of these, how many were not read whole before. Should be 0.
+    /// The number of skipped lists that had not been read completely before. It should be 0.
     pub incomplete: u64,
-    /// When the list was read that was read the longest ago, RFC 3339.
+    /// The earliest moment at which one of the skipped lists was read, RFC 3339. `None` if no list was skipped.
     pub read_at: Option<String>,
 }
 
-/// Sums up the lists of a stream that were skipped by the round that began with run `round`, or by a later one of
+/// Returns the lists of a stream that were skipped by the round that began with run `round`, or by a later round of
 /// another job. Returns the default if the mirror is too old to know.
 pub fn skipped(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<Skipped> {
     let Ok(mut ask) = c.prepare_cached(

@@ -1,11 +1,11 @@
-//! Ranges of the change feed that are being delivered (*pinned*), and the log of those that were. As long as a range
-//! is pinned, a trigger lets no page land. A delivery that was cut off is therefore repeated with the same content.
+//! Stores which ranges of changes are being delivered (*pinned*), and the log of finished deliveries. While a range
+//! is pinned, a trigger refuses to store a page. So a delivery that was cut off is repeated with the same content.
 //!
-//! The log knows every seq at which a delivery of changes may have ended: what was delivered, and what was pinned and
-//! then released without a confirmation (`let go`). If a destination names another seq, a newer copy of this mirror
-//! fed it.
+//! The log knows every seq at which a delivery of changes may have ended: the seqs of finished deliveries, and the
+//! ranges that were pinned and then released without a confirmation (`let go`). If a destination names another seq, a
+//! newer copy of this mirror fed it.
 //!
-//! Each delivery has an id, drawn at random and written beside the data, because two copies of one mirror give the
+//! Each delivery has a random id, which is also written beside the data, because two copies of one mirror give the
 //! same seqs to different changes. If a destination names an id that the log does not know, the other copy fed it.
 
 use rusqlite::{Connection, Transaction, params};
@@ -15,33 +15,33 @@ use crate::mirror::store::{Writer, has_table};
 use crate::record::SeqRange;
 use crate::streams::{self, Stream};
 
-/// A range that is pinned for a destination.
+/// A range of a stream's changes that is pinned for one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
-    /// The destination.
+    /// The name of the destination.
     pub destination: String,
-    /// The job that delivers it.
+    /// The name of the job that delivers the range.
     pub job: String,
     /// The stream.
     pub stream: Stream,
-    /// The range of seqs.
+    /// The pinned range of seqs.
     pub range: SeqRange,
-    /// The id of the delivery; `None` if an earlier version pinned the range.
+    /// The id of the delivery, or `None` if an earlier version pinned the range.
     pub delivery_id: Option<String>,
 }
 
-/// A delivery of one stream, for the log.
+/// An entry of the log: a delivery of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedDelivery {
     /// The stream.
     pub stream: Stream,
-    /// `snapshot` or `changes`.
+    /// The kind of delivery: `snapshot` or `changes`.
     pub content: &'static str,
     /// The highest seq that was delivered.
     pub up_to_seq: i64,
-    /// How many records were delivered.
+    /// The number of records that were delivered.
     pub records: u64,
-    /// The id of the delivery that brought the last of the changes.
+    /// The id of the delivery that carried the last of the changes, or `None` for a snapshot.
     pub delivery_id: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub fn draw_id(writer: &mut Writer) -> Result<String> {
     writer.transaction(|t| t.query_row("SELECT lower(hex(randomblob(16)))", [], |r| r.get(0)))
 }
 
-/// Returns all pinned ranges.
+/// Returns all pinned ranges, sorted by destination.
 pub fn all(writer: &mut Writer) -> Result<Vec<Pin>> {
     let rows: Vec<Option<Pin>> = writer.transaction(|t| {
         t.prepare("SELECT destination, job, stream, first, last, delivery_id FROM pin ORDER BY destination, stream")?
@@ -65,8 +65,8 @@ pub fn all(writer: &mut Writer) -> Result<Vec<Pin>> {
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// Pins ranges: all of them, or none if one fails. When this returns, everything that was read so far is on the disk,
-/// so that no loss of power takes back what a destination is about to get.
+/// Pins ranges: all of them, or none if one cannot be pinned. When this returns, everything that was stored in the
+/// mirror so far is durable, so that a power failure cannot undo what a destination is about to receive.
 pub fn pin(writer: &mut Writer, pins: &[Pin]) -> Result<()> {
     if pins.is_empty() {
         return Ok(());
@@ -89,12 +89,12 @@ pub fn pin(writer: &mut Writer, pins: &[Pin]) -> Result<()> {
     })
 }
 
-/// Releases what is pinned for a destination, because it was delivered or will not be.
+/// Releases the pins of a destination, because their ranges were delivered or will not be.
 pub fn release(writer: &mut Writer, destination: &str) -> Result<()> {
     writer.transaction(|t| let_go(t, destination))
 }
 
-/// Does the same for every destination.
+/// Does the same as [`release`] for every destination, within a transaction.
 pub(super) fn let_go_of_all(t: &Transaction<'_>) -> rusqlite::Result<()> {
     let places: Vec<String> = t
         .prepare("SELECT DISTINCT destination FROM pin")?
@@ -104,7 +104,7 @@ pub(super) fn let_go_of_all(t: &Transaction<'_>) -> rusqlite::Result<()> {
 }
 
 /// Releases the pins of a destination. Logs each range as `let go` if the log does not show that it was delivered.
-/// Its `records` are then the number of its seqs, the most that it can hold.
+/// The logged number of records is then the number of seqs in the range, the most that it can hold.
 fn let_go(t: &Transaction<'_>, destination: &str) -> rusqlite::Result<()> {
     t.execute(
         "INSERT INTO delivery (destination, stream, content, up_to_seq, records, at, delivery_id)
@@ -117,9 +117,10 @@ fn let_go(t: &Transaction<'_>, destination: &str) -> rusqlite::Result<()> {
     t.execute("DELETE FROM pin WHERE destination = ?", [destination]).map(drop)
 }
 
-/// Returns whether the delivery with this id, of a stream's changes, may have ended at this seq: it did, or the seq
-/// lies in a range that is pinned or was let go, whose last file may end before the range does. The destination does
-/// not matter, because people move folders. A delivery without an id is an earlier version's.
+/// Returns whether a delivery of a stream's changes with this id may have ended at `seq`. That is so if it did,
+/// according to the log, or if the seq is in a range that is pinned or was let go: the last file of such a delivery
+/// may end before the range does. The destination is not compared, because people move folders. `None` stands for a
+/// delivery of an earlier version, which has no id.
 pub fn can_have_ended_at(
     connection: &Connection,
     stream: Stream,
@@ -145,7 +146,8 @@ pub(super) fn knows_ids(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row(sql, [], |r| r.get(0))
 }
 
-/// Logs what a destination was given, and releases what was pinned for it.
+/// Logs the deliveries `what` to a destination, and releases the destination's pins. `run` is the run that the
+/// deliveries belong to.
 pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[LoggedDelivery]) -> Result<()> {
     let now = crate::clock::now();
     writer.transaction(|t| {
@@ -160,12 +162,12 @@ pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[Logge
     })
 }
 
-/// Returns the last seq that was given to any change.
+/// Returns the highest seq that any change has, or 0 if there are no changes.
 pub fn last_seq(writer: &mut Writer) -> Result<i64> {
     writer.transaction(|t| t.query_row("SELECT last FROM sequence", [], |r| r.get(0)))
 }
 
-/// Returns the mirror's identity, or `None` if the mirror is older than identities.
+/// Returns the mirror's id, or `None` if the mirror is of a version that gave no ids to mirrors.
 pub fn identity_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
     if !has_table(connection, "identity")? {
         return Ok(None);
@@ -173,7 +175,7 @@ pub fn identity_of(connection: &Connection) -> rusqlite::Result<Option<String>> 
     connection.query_row("SELECT id FROM identity", [], |r| r.get(0)).map(Some)
 }
 
-/// Returns the mirror's identity.
+/// Returns the mirror's id.
 pub fn identity(writer: &mut Writer) -> Result<String> {
     writer.transaction(|t| t.query_row("SELECT id FROM identity", [], |r| r.get(0)))
 }

@@ -1,5 +1,6 @@
-//! Compares each body with its sum when it is delivered. Before anything is published, also compares the number of
-//! bodies and the sum of their sums. A destination therefore gets exactly what was written here, or nothing.
+//! Compares each body with its stored sum when it is delivered. Before anything is published, also compares the
+//! number of bodies and the sum of their sums. So a destination gets exactly what was written to the mirror, or
+//! nothing.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -10,11 +11,13 @@ use crate::error::{Error, Kind, Result, quote};
 use crate::record::SeqRange;
 use crate::streams::Stream;
 
-/// The check of one reading of a stream.
+/// The check of the bodies that one delivery of a stream reads.
 pub(super) struct ReadingCheck {
     stream: Stream,
-    /// Whether the mirror has sums. One that only an older version has written has none.
+    /// Whether the mirror has sums. A mirror that only an older version has written has none, and nothing is
+    /// compared.
     is_on: bool,
+    /// The bodies compared so far: their number, and the sum of their sums.
     total: Total,
 }
 
@@ -23,13 +26,14 @@ impl ReadingCheck {
         ReadingCheck { stream, is_on, total: Total::default() }
     }
 
-    /// Returns the SQL of the sum's column, and the join that supplies it for the bodies `b`.
+    /// Returns two pieces of SQL for a query over bodies `b`: the column with a body's stored sum, and the join that
+    /// supplies it.
     pub(super) fn sql(&self) -> (&'static str, &'static str) {
         if self.is_on { ("s.sum", "LEFT JOIN payload_sum AS s ON s.seq = b.seq") } else { ("NULL", "") }
     }
 
-    /// Compares a body with its sum. `row` has the seq in column 0, then id, `first_seq` and sum. The inner `Err`
-    /// means that the body is damaged.
+    /// Compares a body with its stored sum. `row` has the seq in column 0, then id, `first_seq` and sum. The inner
+    /// `Err` means that the body is damaged.
     pub(super) fn body(&mut self, row: &Row<'_>, payload: ValueRef<'_>) -> rusqlite::Result<Result<()>> {
         if !self.is_on {
             return Ok(Ok(()));
@@ -45,8 +49,8 @@ impl ReadingCheck {
         Ok(Ok(()))
     }
 
-    /// Compares the totals of the bodies that were read with those of the blocks that `range` touches. The inner
-    /// `Err` means that bodies are missing, or too many.
+    /// Compares the bodies that were read with the stored totals of all blocks that `range` touches. The inner `Err`
+    /// means that bodies are missing, or that there are too many.
     pub(super) fn end(self, c: &Connection, range: SeqRange) -> rusqlite::Result<Result<()>> {
         if !self.is_on {
             return Ok(Ok(()));
@@ -60,7 +64,8 @@ impl ReadingCheck {
         Ok(Err(Error::new(Kind::RecordDamaged, what)))
     }
 
-    /// Widens a range to whole blocks.
+    /// Returns `range` extended to full blocks, because the stored totals are those of blocks. Returns it unchanged
+    /// if the mirror has no sums.
     pub(super) fn whole_blocks(&self, range: SeqRange) -> SeqRange {
         if !self.is_on {
             return range;

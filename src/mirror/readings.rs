@@ -1,13 +1,16 @@
-//! Remembers when a stream's one list was last read, and since when it may therefore be asked for changes only. Such
-//! a *tail* says nothing of records that it does not show, so only a reading of the whole list leads to deletions.
+//! Remembers when a stream's one list was last read, and from which moment on it may be asked for changes only. A
+//! reading of changes only (a *tail*) shows nothing about the other records, so only a reading of the complete list
+//! leads to deletions.
 //!
-//! The remembered moment advances when a reading closes complete. It never goes back. An incomplete reading leaves it
-//! as it is, so that what changed meanwhile is asked for again. A whole reading is due in these cases:
+//! The remembered moment advances when a reading closes complete, and it does not go back unless a wrong clock had
+//! put it in the future. An incomplete reading leaves it unchanged, so that the next tail asks for everything that
+//! changed meanwhile. A complete reading is due in these cases:
 //!
-//! - the last whole reading is older than `full_every`;
+//! - the last complete reading is older than `full_every`;
 //! - the list is asked for in another way than before;
 //! - the list holds suspects;
-//! - a deletion of its records was refused, for example because the list came out empty and that was not believed.
+//! - a deletion of its records was refused, for example because the list came out empty and the program did not
+//!   accept this as true.
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -16,25 +19,26 @@ use super::settings;
 use crate::clock::is_ahead;
 use crate::streams::Stream;
 
-/// Milliseconds that a tail reaches back beyond the lookback, because clocks may differ.
+/// By how many milliseconds a tail starts earlier than the lookback requires, because clocks may differ.
 const CLOCKS: i64 = 3_600_000;
 
-/// Which lists may be asked for by the date of the last change, and how.
+/// The streams whose one list may be asked for changes only, and the limits for doing so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangedSince {
     /// The streams, each with a fingerprint of how its list is asked for.
     pub streams: Vec<(Stream, i64)>,
-    /// How far a tail reaches back before the last reading, in milliseconds.
+    /// How far before the last reading a tail starts, in milliseconds.
     pub lookback: i64,
-    /// How old the last whole reading may be, in milliseconds; 0 if every reading must be whole.
+    /// The age, in milliseconds, at which the last complete reading is too old for another tail. 0 if every reading
+    /// must be complete.
     pub full_every: i64,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
 }
 
 impl ChangedSince {
-    /// Returns the moment since which a stream's list is to be asked for changes, in milliseconds since 1970. `None`
-    /// if the list must be read whole.
+    /// Returns the moment from which a stream's list is to be asked for changes, in milliseconds since 1970. Returns
+    /// `None` if the list must be read completely.
     pub fn since(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<Option<i64>> {
         let Some((_, query)) = self.streams.iter().find(|(s, _)| *s == stream) else { return Ok(None) };
         let known: Option<(i64, i64)> = t
@@ -56,13 +60,14 @@ impl ChangedSince {
     }
 }
 
-/// Forgets the readings of a stream's list, so that the next one reads it whole.
+/// Forgets the readings of a stream's one list, so that the next reading is complete.
 pub(super) fn forget(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
     t.prepare_cached("DELETE FROM reading WHERE stream = ?")?.execute([stream.number()]).map(drop)
 }
 
-/// Notes that a pass over a stream's one list, which began in `since_run`, has closed complete. `tail` says that it
-/// showed changes only.
+/// Records that a pass over a stream's one list, which began in run `since_run`, has closed complete. `query` is a
+/// fingerprint of how the list was asked for. `tail` is `true` if the pass asked for changes only. `now` is the
+/// server's time, in milliseconds since 1970.
 pub fn closed(
     t: &Transaction<'_>,
     stream: Stream,
@@ -96,8 +101,9 @@ pub fn closed(
     Ok(())
 }
 
-/// Returns the checkpoint of a stream's one list before a walk over it. First begins an open tail anew, as a whole
-/// reading, if the list is now asked for in another way, or if the tail's moment lies in the future.
+/// Returns the checkpoint of a stream's one list, for a walk that is about to go on. If an open tail can no longer be
+/// continued, first begins it anew as a complete reading. That is so if the list is now asked for in another way
+/// (`query` is the fingerprint of how), or if the tail's moment is in the future.
 pub fn checkpoint(
     t: &Transaction<'_>,
     place: &WalkKey,

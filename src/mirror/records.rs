@@ -1,23 +1,28 @@
-//! Lands a page: stores its records and the checkpoint that covers it, in one transaction. Only this module advances
-//! a checkpoint.
+//! Stores (*lands*) a page: its records, and the checkpoint that covers it, in one transaction. Only this module
+//! advances a checkpoint.
 //!
-//! What happens to a record depends on what the mirror holds of it. The mark notes the run that saw it last.
+//! What happens to a record of the page depends on what the mirror holds under its id. "Marked" means that the run is
+//! stored as the last that saw the record.
 //!
 //! | in the mirror | what happens |
 //! |---|---|
-//! | the same hash | a look-up in the narrow ledger and, once a run, a mark; no parsing, no new `seq` |
-//! | the same but for volatile values | it is written in place, under the `seq` that it has |
-//! | the same, under other fields | it is *filled in* ([`crate::mirror::compare`]): it gets a new `seq` |
-//! | other values | it is changed: it gets a new `seq` |
-//! | a tombstone | it is a new record, whatever its hash |
+//! | the same hash | a look-up in the narrow ledger; the record is marked once a run; no parsing, no new `seq` |
+//! | equal apart from volatile values | overwritten in place, under the `seq` that it has |
+//! | equal, but other fields were selected | *filled in* ([`crate::mirror::compare`]): overwritten, with a new `seq` |
+//! | other values | changed: overwritten, with a new `seq` |
+//! | a tombstone | stored as a new record, whatever its hash |
 //!
-//! Two causes lead to writing in place: a volatile value differs now (a signed address expires, so the newest is
-//! kept, once a run and only for records with such values), or the declaration of volatile values changed and the
-//! record only looks changed. Such records are marked, because a destination of changes lacks what was written
+//! A record is overwritten in place for one of two reasons:
+//!
+//! - A volatile value differs now. For example, a signed URL expires, so the newest one is kept. This is done once a
+//!   run, and only for records with such values.
+//! - The declaration of volatile values changed, and the record only looks changed.
+//!
+//! The ledger notes these records, because a destination of changes does not get the overwritten values
 //! ([`super::volatile_in_place`]).
 //!
 //! A filled-in record gets a new `seq` because destinations of changes want the new fields. It does not count as
-//! changed, so nothing is read again because of it. A record that is seen is no longer a suspect.
+//! changed, so nothing is read again because of it. A record that a page shows is no longer a suspect.
 //!
 //! If a list comes out empty although the mirror holds records of it, the walk is incomplete, because an outage looks
 //! the same.
@@ -47,46 +52,48 @@ use crate::set_aside::{SetAside, What};
 use crate::streams::{PerStream, Stream};
 use crate::verdict::Verdict;
 
-/// The reason why a walk that came out empty is incomplete.
+/// The reason for the verdict `incomplete` of a walk that showed no row although the mirror holds records of the
+/// list.
 pub const EMPTY: &str = "the list came out empty, but the mirror holds records of it";
 
-/// A page to land, with everything that landing it depends on.
+/// A page to store, with everything that storing it depends on.
 pub struct Landing {
     /// The walk that the page belongs to.
     pub place: WalkKey,
-    /// The run that lands it.
+    /// The run that stores the page.
     pub run: i64,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
     /// The run in which the walk's pass began.
     pub since_run: i64,
-    /// A fingerprint of how the list is asked for; `None` if the reading is not remembered, as for a partition.
+    /// A fingerprint of how the list is asked for. `None` if the mirror does not remember readings of this list,
+    /// because it is a partition's.
     pub query: Option<i64>,
-    /// The records. A row of no bytes stands for one that was set aside: the list showed it, and nothing else is
-    /// known of it.
+    /// The records of the page. A record with an empty byte range was set aside: the list showed it, but its values
+    /// are unknown.
     pub records: Records,
-    /// What was set aside on this page, with the reasons.
+    /// The records and lists that this page set aside, with the reasons.
     pub set_aside: Vec<SetAside>,
-    /// For each stream, the values that stayed out of the records' hashes.
+    /// For each stream: which values the records' hashes leave out.
     pub volatile: Arc<PerStream<Volatile>>,
-    /// The fields of which the query selects members.
+    /// The fields whose members the query selects.
     pub nested: Vec<String>,
-    /// Whether the hashes cover values that are masked in the records. Another hash then means a changed record, even
-    /// if the masked texts are equal.
+    /// Whether the hashes cover values that are masked in the records. A different hash then means a changed record,
+    /// even if the masked JSON is equal.
     pub masked: bool,
-    /// The checkpoint's step. [`land`] fills in its counts of rows.
+    /// The step of the checkpoint. [`land`] sets its counts of rows.
     pub advance: Advance,
-    /// The stream whose partitions these records are, if there is one.
+    /// The stream whose partitions belong to these records, if there is one, and what the records show of them.
     pub partitions: Option<Partitions>,
-    /// The moments of the rows.
+    /// When the records of the page were created.
     pub moments: Moments,
-    /// Whether an empty list is believed, whatever the mirror holds.
+    /// Whether to accept an empty list as true even if the mirror holds records of it.
     pub believe_empty: bool,
-    /// Ids of records that may move to this list from the list in which the mirror holds them.
+    /// The ids of records that may move to this list from another list, in which the mirror holds them.
     pub claims: HashSet<Box<str>>,
-    /// Whether the walk ends here, whatever its own rules say.
+    /// Whether the caller has decided that the walk ends with this page.
     pub closes: bool,
-    /// What the walk remembers for its closing readings. Ignored if the walk ends here.
+    /// What the walk stores for its closing readings. Ignored if the walk ends with this page.
     pub remembered: Remembered,
 }
 
@@ -95,48 +102,49 @@ pub struct Landing {
 pub struct Dispute {
     /// The record's id.
     pub id: Box<str>,
-    /// The parent in whose list the mirror holds it.
+    /// The id of the parent in whose list the mirror holds the record.
     pub parent: String,
-    /// The last run that saw it.
+    /// The last run that saw the record in that list.
     pub last_run: i64,
 }
 
-/// The moments at which the rows of a page were made.
+/// The moments at which the rows of a page were created.
 #[derive(Debug, Clone, Default)]
 pub struct Moments {
-    /// When each row was made, in milliseconds since 1970.
+    /// For each row, when it was created, in milliseconds since 1970. `None` if the row shows no such moment.
     pub rows: Vec<Option<i64>>,
-    /// Whether the walk may end here, provided that every row is known and unchanged and some of them are from an
-    /// earlier pass.
+    /// Whether the order of the list allows the walk to end at this page. It then does if every row is known and
+    /// unchanged, and some rows were not seen in this pass before.
     pub may_end: bool,
-    /// When the round began, in milliseconds since 1970. An audit does not count records that were made later.
+    /// When the round began, in milliseconds since 1970. An audit does not count records that were created later.
     pub round_began: i64,
 }
 
-/// The outcome of landing a page.
+/// The result of storing a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Landed {
-    /// Records that the mirror did not hold.
+    /// The number of records that the mirror did not hold.
     pub new: u64,
-    /// Records that the mirror held with other values.
+    /// The number of records that the mirror held with other values.
     pub changed: u64,
-    /// Records whose common fields are equal but whose selected fields differ.
+    /// The number of records whose common fields are equal but whose selected fields differ.
     pub filled: u64,
-    /// Rows of records that this pass had already seen.
+    /// The number of rows whose records this pass had already seen.
     pub repeated: u64,
-    /// Lone surrogates that were replaced in the stored records.
+    /// The number of lone surrogates that were replaced in the stored records.
     pub repaired: u64,
-    /// Partitions that were found unchanged, so that nothing asks for them.
+    /// The number of partitions that will not be read, because their parent records are unchanged.
     pub skipped: u64,
-    /// Whether the walk has ended: at known rows, or because the landing closes it.
+    /// Whether the walk ends with this page: at known rows, or because the caller decided so.
     pub ended: bool,
-    /// Records of the page that the mirror holds in the list of another parent. If there are any, nothing was stored.
+    /// The records of the page that the mirror holds in the list of another parent. If there are any, nothing was
+    /// stored.
     pub disputed: Vec<Dispute>,
 }
 
-/// Lands a page. If the mirror holds records of it in the list of another parent, and `claims` does not name them,
-/// stores nothing and returns them in [`Landed::disputed`]. Fails if a record is not UTF-8, or if the checkpoint
-/// refuses the step.
+/// Stores a page and advances its walk's checkpoint. If the mirror holds records of the page in the list of another
+/// parent, and `claims` does not name them, stores nothing and returns these records in [`Landed::disputed`]. Returns
+/// an error if a record is not UTF-8, or if the checkpoint refuses the step.
 pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
     let not_text = landing.records.rows.iter().any(|r| std::str::from_utf8(landing.records.payload(r)).is_err());
     if not_text {
@@ -193,8 +201,8 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
     if disputed.is_empty() { stored } else { Ok(Landed { disputed, ..Landed::default() }) }
 }
 
-/// Stores what the page has set aside. If the walk closes as complete, or gives up its whole list, and the pass has
-/// set something aside, changes the verdict to incomplete, with that as the reason.
+/// Stores what the page has set aside. Changes the verdict to `incomplete`, with the set-aside records as the reason,
+/// if the pass has set something aside and the walk either closes as complete or gives up its complete list.
 fn apply_set_aside(t: &Transaction<'_>, landing: &mut Landing) -> rusqlite::Result<()> {
     if landing.advance.from == 0 {
         set_aside::clear(t, &landing.place)?;
@@ -211,16 +219,17 @@ fn apply_set_aside(t: &Transaction<'_>, landing: &mut Landing) -> rusqlite::Resu
     Ok(())
 }
 
-/// Returns whether the walk may end at this page: every row is known and unchanged, some are from an earlier pass,
-/// and the order of the list implies that all older rows are known, too.
+/// Returns whether the walk may end at this page. Every row must be known and unchanged, some rows must be new to
+/// this pass, and the order of the list must imply that all older rows are known, too.
 fn ends_here(landing: &Landing, landed: &Landed) -> bool {
     let rows = landing.records.rows.len() as u64;
     let all_known = landed.new + landed.changed + landed.filled == 0 && landed.repeated < rows;
     landing.moments.may_end && all_known && landing.advance.verdict.is_none()
 }
 
-/// Returns whether the server states more records for a list than the mirror holds. The walk then reads on behind the
-/// known rows, because messages of a conversation that was merged into this one may stand there.
+/// Returns whether the server's total for a list is higher than the number of its records in the mirror. The walk
+/// then reads on after the known rows, because the list may contain messages of a conversation that was merged into
+/// this one.
 fn server_total_exceeds(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, Some(total)) = (&landing.place, landing.advance.total) else { return Ok(false) };
     let held: u64 = t
@@ -231,8 +240,8 @@ fn server_total_exceeds(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Res
     Ok(total > held)
 }
 
-/// Returns whether this page ends a stream's one list as complete, the list showed no row at all, and the mirror
-/// holds records.
+/// Returns whether this page closes a stream's one list as complete, the walk showed no row at all, and the mirror
+/// holds live records of the stream.
 fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, advance) = (&landing.place, &landing.advance);
     let complete = advance.verdict.as_ref().is_some_and(Verdict::is_complete);
@@ -248,8 +257,8 @@ fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<b
     })
 }
 
-/// Stores the records. Returns the outcome, the `seq` of each row, and `[found, lacked]`: what an audit counts of
-/// them (see [`Advance`]).
+/// Stores the records of the page. Returns the counts for the result, the `seq` of each row, and `[found, lacked]`:
+/// the two counts of an audit (see [`Advance`]). Adds records that the mirror holds in another list to `disputed`.
 fn store(
     t: &Transaction<'_>,
     landing: &Landing,
@@ -341,12 +350,12 @@ fn store(
     Ok((landed, seqs, [found + lacked, lacked]))
 }
 
-/// Returns a record's JSON text without copying it. [`land`] has already refused bytes that are not UTF-8.
+/// Returns a record's JSON without copying it. [`land`] has already refused bytes that are not UTF-8.
 pub(super) fn payload<'l>(landing: &'l Landing, record: &Record) -> rusqlite::Result<&'l str> {
     std::str::from_utf8(landing.records.payload(record)).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
-/// Notes that a list showed the record, although its present values are unknown.
+/// Records that a list showed a record whose current values are unknown, because it was set aside.
 fn mark_seen(t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(
         "UPDATE record SET last_run = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
@@ -355,6 +364,7 @@ fn mark_seen(t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlit
     .map(drop)
 }
 
+/// Ends the suspicion of a record, and stores its parent if none was known.
 fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>) -> rusqlite::Result<()> {
     t.prepare_cached(
         "UPDATE record SET suspect_run = NULL, suspect_since = NULL, parent = coalesce(parent, ?3)

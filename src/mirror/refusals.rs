@@ -1,9 +1,9 @@
-//! Deletions that were refused and are not settled yet. The records are still in the mirror, and the reading that did
-//! not show them is complete. Without this memory the stream would be delivered as proven, with records that are
-//! probably gone.
+//! Remembers deletions that were refused and are not settled yet. The records are still in the mirror, and the
+//! reading that did not show them is complete. Without this memory, the stream would be delivered as proven, with
+//! records that are probably gone.
 //!
-//! A refusal is settled when none of the records is a suspect any more, because each was deleted or was shown again.
-//! If the list came out empty, it is settled when a complete reading has shown what the list holds.
+//! A refusal is settled when none of its records is a suspect any more, because each was deleted or was shown again.
+//! A refusal because the list came out empty is settled when a complete reading has shown the list's contents.
 
 use std::fmt;
 
@@ -15,16 +15,17 @@ use crate::error::Result;
 use crate::quantity::counted;
 use crate::streams::Stream;
 
-/// A refusal that is not settled.
+/// A refusal to delete records of a stream that is not settled yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsettled {
-    /// The latest run that refused.
+    /// The latest run that refused the deletion.
     pub run: i64,
-    /// How many records it would have deleted.
+    /// The number of records that the deletion would have deleted.
     pub records: u64,
-    /// How many live records the stream had.
+    /// The number of live records that the stream had at that time.
     pub live: u64,
-    /// Whether the stream's list came out empty although the mirror holds records of it.
+    /// Whether the deletion was refused because the stream's list came out empty although the mirror holds records of
+    /// it.
     pub emptied: bool,
 }
 
@@ -41,7 +42,7 @@ impl fmt::Display for Unsettled {
     }
 }
 
-/// Returns the stream's unsettled refusal, or `None`.
+/// Returns the stream's unsettled refusal, or `None` if there is none.
 pub fn unsettled(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Unsettled>> {
     if !has_table(c, "refusal")? {
         return Ok(None);
@@ -53,8 +54,8 @@ pub fn unsettled(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Unse
         .optional()
 }
 
-/// Remembers a refusal, and makes suspects of the records in `named` that are none yet. The server said of these that
-/// they are gone, after a reading had shown them.
+/// Stores a refusal. Also makes suspects of the records in `named` that are none yet: a reading had shown them, but
+/// the server has answered since that they do not exist.
 pub fn remember(writer: &mut Writer, stream: Stream, refused: &Unsettled, named: &[String]) -> Result<()> {
     let now = crate::clock::now();
     writer.transaction(|t| {
@@ -73,10 +74,13 @@ pub fn remember(writer: &mut Writer, stream: Stream, refused: &Unsettled, named:
     })
 }
 
-/// Forgets a stream's refusal if it is settled. It is not settled as long as a suspect of that run or an earlier one
-/// is left, nor, for a list that came out empty, until a later run has read it completely. Orphans do not count,
-/// because their deletion was never refused ([`crate::sync::deletions::orphans`]). A stream that was not read keeps
-/// its refusal.
+/// Deletes a stream's refusal if it is settled. It is not settled in these cases:
+///
+/// - A suspect of the refusing run or an earlier one is left. Orphans do not count, because their deletion was never
+///   refused ([`crate::sync::deletions::orphans`]).
+/// - The list came out empty, and no later run has read it completely.
+///
+/// So a stream that was not read since keeps its refusal.
 pub fn settle(writer: &mut Writer, stream: Stream) -> Result<()> {
     writer.transaction(|t| {
         t.execute(

@@ -1,6 +1,6 @@
-//! What a walk remembers for its closing readings: the questions that it has asked, and the ids that the current
-//! closing reading has shown. Both are stored with the window that they belong to, so that a killed reading goes on
-//! where it stood. They are forgotten when the walk closes.
+//! Stores what a walk needs for its closing readings: the questions that it has asked, and the ids that the current
+//! closing reading has shown. Both are stored with the window that they belong to, so that a killed reading continues
+//! where it was. They are deleted when the walk closes.
 
 use std::collections::HashSet;
 
@@ -9,26 +9,26 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::checkpoint::WalkKey;
 
-/// A question for rows of a list: the page size, and the first row, counted from 0.
+/// The rows that a question asks for: the page size, and the number of the first row, counted from 0.
 pub type RowRange = (u32, u64);
 
-/// What a window adds to the memory of its walk.
+/// What one window adds to the data that its walk stores for closing readings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered {
-    /// Questions that were asked.
+    /// The questions that were asked.
     pub asked: Vec<RowRange>,
     /// Fingerprints of the ids that the current closing reading has shown.
     pub shown: Vec<i64>,
-    /// Whether a closing reading begins with this window. What the one before it showed is then forgotten.
+    /// Whether a new closing reading begins with this window. The ids that the previous one showed are then deleted.
     pub begins: bool,
 }
 
-/// Returns the fingerprint of an id.
+/// Returns a 64-bit hash of an id, as a short form of it.
 pub fn fingerprint(id: &str) -> i64 {
     i64::from_ne_bytes(xxh3_64(id.as_bytes()).to_ne_bytes())
 }
 
-/// Stores what a window adds.
+/// Stores what a window adds to its walk's data for closing readings.
 pub(super) fn remember(t: &Transaction<'_>, place: &WalkKey, add: &Remembered) -> rusqlite::Result<()> {
     if add.begins {
         forget_shown(t, place)?;
@@ -45,7 +45,7 @@ pub(super) fn remember(t: &Transaction<'_>, place: &WalkKey, add: &Remembered) -
     Ok(())
 }
 
-/// Forgets everything of a walk that has closed or begins anew.
+/// Deletes the data for closing readings of a walk that has closed or begins anew.
 pub(super) fn forget(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<()> {
     let list = params![place.lane.name(), place.stream.number(), place.partition];
     t.prepare_cached("DELETE FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?.execute(list)?;
@@ -58,26 +58,26 @@ fn forget_shown(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// Returns the questions that the walk has asked.
+/// Returns the questions that the walk has asked so far.
 pub fn asked(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<HashSet<RowRange>> {
     t.prepare_cached("SELECT size, first_row FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?
         .query_map(params![place.lane.name(), place.stream.number(), place.partition], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect()
 }
 
-/// How the ids of a page relate to the current closing reading and to the round.
+/// The ids of a page that are new to the current closing reading, and those that are also new to the round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewIds {
     /// Fingerprints of the ids that the closing reading had not shown before.
     pub fresh: Vec<i64>,
-    /// Of these, the ids that the round has neither seen nor set aside in this list.
+    /// The ids among these that the round has neither seen nor set aside in this list.
     pub unseen: Vec<String>,
 }
 
-/// Returns which of `ids` are new to the current closing reading, and which of these are new to the round that began
-/// with run `since`. `begins` says that the reading begins with this page, so that all its ids are new. `is_id` says
-/// whether an id is a record's own. The placeholder of a row that cannot be read counts as new to the reading, but
-/// not to the round.
+/// Returns which of `ids` are new to the current closing reading, and which of these are also new to the round that
+/// began with run `since`. If `begins` is `true`, the reading begins with this page, so all of the page's ids are new
+/// to it. `is_id` returns `false` for the placeholder of a row that has no id. A placeholder may be new to the
+/// reading, but never to the round.
 pub fn split_new_ids(
     t: &Transaction<'_>,
     place: &WalkKey,
@@ -109,8 +109,8 @@ pub fn split_new_ids(
     Ok(told)
 }
 
-/// Returns which records of a list the round that began with run `since` has seen and the current closing reading has
-/// not shown. Names the first `most` of them.
+/// Returns the records of a list that the round which began with run `since` has seen, but the current closing
+/// reading has not shown. Lists the ids of the first `most` of them.
 pub fn not_shown_again(
     t: &Transaction<'_>,
     place: &WalkKey,
@@ -142,14 +142,14 @@ pub fn not_shown_again(
     Ok(unshown)
 }
 
-/// Records that a closing reading did not show although the round has seen them.
+/// Records of a list that a closing reading did not show although the round has seen them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotShownAgain {
-    /// How many records were not shown.
+    /// The number of these records.
     pub count: u64,
-    /// How many records of the list the round has seen.
+    /// The number of records of the list that the round has seen.
     pub of: u64,
-    /// The first ids of those that were not shown.
+    /// The ids of the first of these records.
     pub ids: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Begins lists of a round anew if they were begun or read under other settings than today's ([`super::settings`]).
-//! All other lists of the round stay as they are.
+//! Begins those lists of a round anew that were begun or read under other settings than today's
+//! ([`super::settings`]). All other lists of the round stay as they are.
 
 use rusqlite::{Transaction, params};
 
@@ -8,22 +8,22 @@ use super::readings;
 use super::settings::{self, AskedWith, Bearing, Setting};
 use crate::streams::Stream;
 
-/// A round that a run continues.
+/// A round, and the run that continues it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContinuedRound {
     /// The lane of the round.
     pub lane: Lane,
     /// The run in which the round began.
     pub since_run: i64,
-    /// The run that continues it.
+    /// The run that continues the round.
     pub run: i64,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
 }
 
-/// Stores the settings with which the round's run reads a stream, and begins the lists anew that were read under
-/// other ones. Returns whether a setting changed that every list of the stream depends on. The stream's one list then
-/// leaves the round until a pass over it is begun.
+/// Stores the settings with which the run reads a stream. Begins the lists anew that were read under other settings.
+/// Returns whether a setting changed that every list of the stream depends on. In that case, the stream's one list is
+/// no longer part of the round until a pass over it is begun.
 pub fn remember(t: &Transaction<'_>, round: ContinuedRound, asked: &AskedWith) -> rusqlite::Result<bool> {
     let stream = asked.stream;
     let changed = settings::remember(t, asked, round.run)?;
@@ -42,8 +42,9 @@ pub fn remember(t: &Transaction<'_>, round: ContinuedRound, asked: &AskedWith) -
     Ok(is_other)
 }
 
-/// Does the same as [`remember`] in mid-run, when the run has learnt to ask the API differently. What this run has
-/// already read of the stream is begun anew, too. `one_list` says whether the stream is read as one list.
+/// Does the same as [`remember`] in the middle of a run that has found out that it must ask the API differently. The
+/// lists of the stream that this run has already read are begun anew, too. `one_list` is `true` if the stream is read
+/// as one list.
 pub fn remember_mid_run(
     t: &Transaction<'_>,
     round: ContinuedRound,
@@ -60,8 +61,8 @@ pub fn remember_mid_run(
     Ok(())
 }
 
-/// Begins every list of the round anew whose pass began before run `before`, and every list that was skipped because
-/// of such a pass.
+/// Begins those lists of the round anew whose pass began before run `before`, and those that were skipped because of
+/// such a pass.
 fn restart_before(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, before: i64) -> rusqlite::Result<()> {
     leave_round(t, stream, round, &format!("since_run < {before}"))?;
     let lists = "SELECT partition FROM checkpoint
@@ -75,7 +76,7 @@ fn restart_before(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, be
     begin(t, stream, round, lists)
 }
 
-/// Begins the lists of the round anew that earlier runs have begun and not read to their end.
+/// Begins those lists of the round anew that earlier runs have begun and not read to their end.
 fn restart_unfinished(t: &Transaction<'_>, stream: Stream, round: ContinuedRound) -> rusqlite::Result<()> {
     leave_round(t, stream, round, &format!("open = 1 AND since_run < {}", round.run))?;
     let lists = t
@@ -88,9 +89,9 @@ fn restart_unfinished(t: &Transaction<'_>, stream: Stream, round: ContinuedRound
     begin(t, stream, round, lists)
 }
 
-/// Begins the stream's one list anew if the round reads only its changes. If `lookback` is `Some` (longer than
-/// before, in milliseconds), also begins two kinds of lists anew: those that the round read only up to known rows,
-/// and those that it skipped although something in them may have changed since.
+/// Begins the stream's one list anew if the round asks only for its changes. If `lookback` is `Some` (the new value
+/// in milliseconds, longer than before), also begins two kinds of lists anew: those that the round read only up to
+/// known rows, and those that it skipped although a record in them may have changed since.
 fn of_changes(
     t: &Transaction<'_>,
     stream: Stream,
@@ -101,7 +102,7 @@ fn of_changes(
         readings::forget(t, stream)?;
     }
     let Some(lookback) = lookback else { return Ok(()) };
-    // The age test for skipped lists is that of `partitions::Known::is_unchanged`.
+    // The age test for skipped lists is that of `partitions::ListState::is_unchanged`.
     let lists = "SELECT partition FROM checkpoint
                      WHERE stream = ?1 AND lane = 'incremental' AND since_run >= ?2 AND at_known = 1 AND partition <> ''
                  UNION SELECT partition FROM entry
@@ -113,8 +114,8 @@ fn of_changes(
     begin(t, stream, round, lists)
 }
 
-/// Takes a stream's one list out of the round if the SQL condition `is` holds for its checkpoint. Returns whether it
-/// did.
+/// Removes a stream's one list from the round if the SQL condition `is` holds for its checkpoint. Returns whether the
+/// list was removed.
 fn leave_round(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, is: &str) -> rusqlite::Result<bool> {
     let one: bool = t.query_row(
         &format!(
@@ -132,7 +133,7 @@ fn leave_round(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, is: &
     Ok(one)
 }
 
-/// Begins these lists anew, so that they are read whole.
+/// Begins these lists anew, so that they are read completely.
 fn begin(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, lists: Vec<String>) -> rusqlite::Result<()> {
     let mut unread = t.prepare_cached(
         "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL, repair = NULL, search = NULL

@@ -1,8 +1,9 @@
-//! Drops payloads once they are delivered, for a mirror that need not keep them. The ledger stays whole: a record
-//! that comes again unchanged is still known by its hash, costs nothing, and is not delivered twice.
+//! Drops payloads once every destination has them, for a mirror that need not keep them. The ledger stays complete: a
+//! record that comes again unchanged is recognized by its hash, and is neither stored nor delivered a second time.
 //!
-//! Such a mirror can no longer fill a new destination or make a snapshot. It also cannot tell a record that was only
-//! filled in with further fields from one that has changed. The file does not shrink, but its space is used again.
+//! Such a mirror can no longer fill a new destination or deliver a snapshot. It also cannot distinguish a record that
+//! was read with more fields from one that has changed. The file does not shrink, but SQLite uses the freed space
+//! again.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -10,7 +11,7 @@ use crate::error::Result;
 use crate::mirror::store::{Writer, has_table};
 use crate::streams::{self, Stream};
 
-/// Returns the streams whose payloads were dropped, each with the seq up to which they were.
+/// Returns the streams whose payloads were dropped, each with the highest seq up to which they were.
 pub fn dropped(writer: &mut Writer) -> Result<Vec<(Stream, i64)>> {
     let rows: Vec<(u8, i64)> = writer.transaction(|t| {
         t.prepare("SELECT stream, up_to FROM dropped")?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
@@ -19,7 +20,7 @@ pub fn dropped(writer: &mut Writer) -> Result<Vec<(Stream, i64)>> {
     Ok(rows.into_iter().filter_map(|(number, up_to)| Some((stream(number)?, up_to))).collect())
 }
 
-/// Returns the seq up to which payloads of a stream were dropped; 0 if none were.
+/// Returns the seq up to which payloads of a stream were dropped, or 0 if none were.
 pub(super) fn dropped_up_to(c: &Connection, stream: Stream) -> rusqlite::Result<i64> {
     if !has_table(c, "dropped")? {
         return Ok(0);
@@ -29,7 +30,7 @@ pub(super) fn dropped_up_to(c: &Connection, stream: Stream) -> rusqlite::Result<
     Ok(found.unwrap_or(0))
 }
 
-/// Drops the payloads of a stream up to a seq, and remembers that.
+/// Deletes the payloads of a stream whose seq is at most `up_to`, and stores that limit.
 pub fn drop_up_to(writer: &mut Writer, stream: Stream, up_to: i64) -> Result<()> {
     writer.transaction(|t| {
         let gone = t.execute(&format!("DELETE FROM body_{stream} WHERE seq <= ?"), [up_to])?;

@@ -1,16 +1,16 @@
-//! Decides when a reading of everything begins and ends. A *round* is one reading of all streams of a job. It takes
-//! as many runs as it needs: a killed or stopped run leaves its round open, and the next run continues it. A run
-//! finds one of these:
+//! Decides when a round begins and ends. A *round* is one reading of all streams of a job. It takes as many runs as
+//! it needs: a killed or stopped run leaves its round open, and the next run continues it. When a run begins, there
+//! is one of these:
 //!
 //! - No open round. A new one begins, and every walk starts its next pass.
 //! - An open round. Open walks go on. Walks that ended incomplete start their next pass. Complete ones are kept, so
 //!   that nothing is fetched twice.
 //! - An open round of the incremental lane that is older than twelve hours. A new one begins, because yesterday's
-//!   lists are not tonight's. A run in a box (limited in requests or in time) continues the old round all the same.
-//!   If a box does not hold a whole reading, and each night began anew, the last list would never be read. A round
-//!   that a wrong clock dated in the future is always replaced.
+//!   lists are out of date. A run in a box (limited in requests or in time) continues the old round all the same: if
+//!   a round never fits into one box, and each night began anew, the last list would never be read. A round that a
+//!   wrong clock dated in the future is replaced in any case.
 //!
-//! Lists that were read under other settings than today's leave the round ([`super::restart`]).
+//! Lists that were read under other settings than today's are removed from the round ([`super::restart`]).
 //!
 //! A round belongs to its job, by name. Another job on the same mirror has rounds of its own, even in the same lane.
 //! The jobs share checkpoints, so a list that one job has read since the other's round began is not read again.
@@ -22,9 +22,9 @@
 //! | incremental | any run that was not interrupted, complete or not |
 //! | backfill | the run after which everything is complete |
 //!
-//! In the incremental lane tomorrow reads afresh, except for lists that need not be read
-//! ([`crate::mirror::partitions`]), and a list that can never be proven must not keep the others from being read. In
-//! the backfill lane the next run asks for what is missing.
+//! In the incremental lane, the next night reads everything anew, except for lists that need not be read
+//! ([`crate::mirror::partitions`]). A list that can never be proven must not keep the others from being read. In the
+//! backfill lane, the next run asks for what is missing.
 
 use rusqlite::types::Type;
 use rusqlite::{Error, OptionalExtension, Row, params};
@@ -48,7 +48,7 @@ pub struct Begun {
     pub since_run: i64,
     /// When the round began, in milliseconds since 1970.
     pub began: i64,
-    /// Whether an earlier run began the round.
+    /// Whether the run continues a round that an earlier run began.
     pub resumed: bool,
 }
 
@@ -56,8 +56,8 @@ pub struct Begun {
 const OLD: i64 = 12 * 3_600_000;
 
 impl Begun {
-    /// Returns the note for a run that continues an old round, or one that a wrong clock dated in the future. `None`
-    /// for any other. `now` is in milliseconds since 1970.
+    /// Returns a note for the report of a run that continues a round which is old, or which a wrong clock dated in
+    /// the future. Returns `None` for any other round. `now` is in milliseconds since 1970.
     pub fn age_note(&self, now: i64) -> Option<String> {
         let run = self.since_run;
         if crate::clock::is_ahead(self.began, now) {
@@ -72,27 +72,27 @@ impl Begun {
         })
     }
 
-    /// Returns whether the round began so long ago that another is due.
+    /// Returns whether the round began so long ago that the next one is due. `now` is in milliseconds since 1970.
     pub fn is_old(&self, now: i64) -> bool {
         now.saturating_sub(self.began) >= OLD
     }
 }
 
-/// The parameters of a run that is to begin.
+/// The parameters of a run that is about to begin.
 #[derive(Debug, Clone)]
 pub struct Beginning {
-    /// The job.
+    /// The name of the job.
     pub job: String,
     /// The lane of the run.
     pub lane: Lane,
-    /// For each stream its settings, and whether it is read as one list. Any other stream has a list for each record
-    /// of its parent, which is begun when a page shows that record.
+    /// The settings of each stream, and whether the stream is read as one list. A stream that is not has a list for
+    /// each parent record, which is begun when a page shows that record.
     pub streams: Vec<(AskedWith, bool)>,
-    /// The lists that may be asked for changes only.
+    /// Which streams' lists may be asked for changes only, and from which moment on.
     pub tails: ChangedSince,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
-    /// Whether the run is limited in requests or in time, so that it may end before its reading does.
+    /// Whether the run is limited in requests or in time, so that it may end before its round does.
     pub boxed: bool,
 }
 
@@ -151,15 +151,15 @@ pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
     })
 }
 
-/// Returns a moment that this program wrote as text, in milliseconds since 1970.
+/// Returns a moment from a column that holds it as text, in milliseconds since 1970.
 fn moment_of(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
     let text: String = row.get(column)?;
     let unreadable = || Error::InvalidColumnType(column, text.clone(), Type::Text);
     crate::clock::parsed(&text).ok_or_else(unreadable)
 }
 
-/// Returns the reports of the job's runs in this lane before run `before`, the latest first, `most` at most. A run
-/// without a report, because it was killed or is long ago, gives an empty text.
+/// Returns the reports of at most `most` runs of the job in this lane before run `before`, the latest first. A run
+/// without a report is returned as an empty string: it was killed, or its report was deleted because of its age.
 pub fn earlier_reports(writer: &mut Writer, job: &str, lane: Lane, before: i64, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare_cached(
@@ -170,18 +170,18 @@ pub fn earlier_reports(writer: &mut Writer, job: &str, lane: Lane, before: i64, 
     })
 }
 
-/// How a run ended, as far as its round is concerned.
+/// How a run ended, which decides whether its round is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoundEnding {
     /// The run read everything, completely.
     Complete,
-    /// The run came to its end, but could not prove or read everything.
+    /// The run came to its end, but some streams are incomplete.
     Incomplete,
     /// The run was stopped, or could not go on.
     Interrupted,
 }
 
-/// Records the end of a run, closes its round if that is due, and forgets old rows.
+/// Stores the exit code and the report of a run that ends, closes its round if that is due, and deletes old rows.
 pub fn end(
     writer: &mut Writer,
     begun: Begun,

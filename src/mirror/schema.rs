@@ -1,6 +1,5 @@
 //! Compares a mirror's schema with the one that this version creates. A difference means damage, because only this
-//! program writes the schema: a flipped bit in it gives another column, another table, or a trigger that refuses
-//! nothing.
+//! program writes the schema. For example, a flipped bit may rename a column, or make a trigger refuse nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -9,7 +8,7 @@ use rusqlite::Connection;
 
 use super::migrations;
 
-/// Tables, indexes and triggers: name to normalized SQL.
+/// The tables, indexes and triggers of a schema: for each name, its normalized SQL.
 type Objects = BTreeMap<String, String>;
 
 /// Returns the schema of the current version, computed once.
@@ -18,8 +17,8 @@ fn expected() -> &'static Objects {
     EXPECTED.get_or_init(|| migrations::in_memory().and_then(|fresh| objects(&fresh)).unwrap_or_default())
 }
 
-/// Reads the schema. Leaves out views, because each opening compares and remakes them, and objects that SQLite adds:
-/// they have no SQL, or a name that begins with `sqlite_`.
+/// Reads the tables, indexes and triggers of a mirror. Leaves out views, because each opening compares and replaces
+/// them. Also leaves out objects that SQLite adds: they have no SQL, or a name that begins with `sqlite_`.
 fn objects(c: &Connection) -> rusqlite::Result<Objects> {
     c.prepare(
         "SELECT name, sql FROM sqlite_master
@@ -45,8 +44,8 @@ fn is_table(sql: &str) -> bool {
     sql.starts_with("CREATETABLE")
 }
 
-/// Returns the name of the first object that is missing or differs, or `None`. Ignores objects that other programs
-/// have added.
+/// Returns the name of the first table, index or trigger that is missing or differs from what this version creates,
+/// or `None` if there is no difference. Ignores objects that other programs have added.
 pub(super) fn difference(c: &Connection) -> rusqlite::Result<Option<String>> {
     let there = objects(c)?;
     let differs = expected().iter().find(|(name, sql)| there.get(*name) != Some(sql));

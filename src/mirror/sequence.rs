@@ -1,32 +1,35 @@
-//! The change sequence: strictly increasing numbers (`seq`), one for each insert, change and deletion, and the times
-//! at which they were given. Both are stored in the transaction that uses them.
+//! Assigns the change sequence: strictly increasing numbers (`seq`), one for each insert, change and deletion. Also
+//! stores when they were assigned. Both are stored in the transaction that uses the numbers.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-/// Milliseconds within which the seqs of one run share a stamp.
+/// For how many milliseconds the seqs of one run share a stamp, which is a row with their time.
 const STAMP: i64 = 60_000;
 
-/// The sequence, borrowed by one transaction.
+/// The change sequence, as one transaction uses it.
 pub struct Seqs {
+    /// The run that stores the changes.
     run: i64,
+    /// The last seq before this transaction.
     before: i64,
+    /// The last seq that was assigned.
     last: i64,
 }
 
 impl Seqs {
-    /// Reads how far the sequence has come. `run` is the run that stores the changes.
+    /// Reads the last assigned seq. `run` is the run that stores the changes.
     pub fn take(t: &Transaction<'_>, run: i64) -> rusqlite::Result<Seqs> {
         let last = t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0))?;
         Ok(Seqs { run, before: last, last })
     }
 
-    /// Returns the next number.
+    /// Assigns and returns the next seq.
     pub fn give(&mut self) -> i64 {
         self.last += 1;
         self.last
     }
 
-    /// Stores how far the sequence has come, and a stamp if the last one is of another run or older than a minute.
+    /// Stores the last assigned seq. Adds a stamp if the latest one is of another run or older than a minute.
     pub fn give_back(self, t: &Transaction<'_>) -> rusqlite::Result<()> {
         if self.last == self.before {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Stores which records and lists were set aside, for the current pass over each list. [`crate::set_aside`] says what
-//! setting aside means.
+//! Stores which records and lists were set aside, for the current pass over each list. [`crate::set_aside`] explains
+//! what setting aside means.
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -8,19 +8,19 @@ use crate::quantity::counted;
 use crate::set_aside::{SetAside, What};
 use crate::streams::Stream;
 
-/// How many names one line gives at most.
+/// The largest number of names in one line of a reason.
 const TOLD: usize = 3;
 
-/// What a pass lacks that has seen everything else. Stored in `checkpoint.set_aside`.
+/// What a pass lacks that has seen everything except what was set aside. Stored in `checkpoint.set_aside`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// Records whose ids are known.
+    /// Only records whose ids are known.
     Records = 1,
-    /// A row whose id is unknown, or the whole list.
+    /// A row whose id is unknown, or the complete list.
     Unknown = 2,
 }
 
-/// Forgets what earlier passes over a list have set aside.
+/// Deletes what earlier passes over a list have set aside.
 pub fn clear(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<()> {
     t.prepare_cached("DELETE FROM set_aside WHERE lane = ? AND stream = ? AND partition = ?")?
         .execute(params![place.lane.name(), place.stream.number(), place.partition])
@@ -45,8 +45,8 @@ pub fn put(t: &Transaction<'_>, place: &WalkKey, all: &[SetAside]) -> rusqlite::
     Ok(())
 }
 
-/// Returns what the current pass over a list has set aside, as one line, and which kind of gap that leaves. `None` if
-/// it has set nothing aside.
+/// Returns what the current pass over a list has set aside: a line that names it, and what the pass lacks because of
+/// it. Returns `None` if nothing was set aside.
 pub fn of_list(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<Option<(String, Missing)>> {
     let rows: Vec<(String, String, String)> = t
         .prepare_cached(
@@ -70,7 +70,7 @@ pub fn of_list(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<Option<
 }
 
 /// Returns the names of everything that was set aside in a stream in the round that began with run `since`. A row
-/// without an id is named by its place and by the record whose list it stands in.
+/// without an id is named by its position, and by the id of the parent record if it is in a partition.
 pub fn names(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Vec<String>> {
     let gone = parent_gone_sql(c, stream);
     c.prepare_cached(&format!(

@@ -1,40 +1,45 @@
-//! Stores the settings that a stream's readings depend on: the address, the operation and its arguments, the fields,
-//! and so on. Each is stored as a fingerprint under its own name, so that a run can say which of them has changed.
+//! Stores the settings that a stream's readings depend on: the API's address, the operation and its arguments, the
+//! fields, and so on. Each is stored as a fingerprint under its own name, so that a run can report which of them has
+//! changed.
 //!
-//! Run numbers tell readings apart. A setting that changed in run `n` removes from a round what was begun before run
-//! `n` ([`super::restart`]). What was begun since was read with today's settings, because a change in between would have
-//! a higher number. That holds for every lane and every job on the mirror: each run compares its settings with those
-//! of the run before it, whichever job that was.
+//! Run numbers show which readings were made under which settings. If a setting changed in run `n`, a list that was
+//! begun before run `n` is removed from the round ([`super::restart`]). A list that was begun since was read with
+//! today's settings, because any later change would have a higher number. This holds for every lane and every job on
+//! the mirror: each run compares its settings with those of the previous run, whichever job that belonged to.
 //!
-//! These are not settings, and a change of them has nothing read again: what a run learns of a server (the largest
-//! page, how many aliases it takes, where pages begin), secrets, pace, time boxes, and destinations. Masks at landing
-//! are not settings either, because a mirror with other masks is refused ([`super::account::claim_masks`]).
+//! Some things are not stored as settings, and changing them causes no reading:
+//!
+//! - what a run finds out about a server (the largest page, the number of aliases that it accepts, where pages
+//!   begin);
+//! - secrets, pace, time limits, and destinations;
+//! - masks that are applied when a page is stored, because a mirror with other masks is refused
+//!   ([`super::account::claim_masks`]).
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::Lane;
 use crate::streams::Stream;
 
-/// A setting that readings depend on.
+/// A setting that the readings of a stream depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
-    /// The address of the API.
+    /// The URL of the API.
     Endpoint,
-    /// The public part of the API key.
+    /// The public part of the API key: the client id.
     Key,
-    /// The query that lists the records.
+    /// The GraphQL query that lists the records.
     Operation,
-    /// The argument that names the parent whose list is read.
+    /// The argument that names the parent record whose list is read.
     Parent,
-    /// Where the records lie in the answer.
+    /// The path to the records inside the answer.
     Items,
     /// The constant arguments of the list.
     Arguments,
-    /// How the job says the list is paged.
+    /// How the list is paged, as far as the job states it.
     Paging,
-    /// Which of the server's claims (totals, next pages) the job believes.
+    /// Which of the server's claims (totals, next pages) the job accepts.
     Claims,
-    /// How the job says moments are written.
+    /// The form in which the API writes moments, if the job states it.
     Date,
     /// The fields that are selected.
     Fields,
@@ -42,36 +47,35 @@ pub enum Setting {
     Drop,
     /// The selected fields that are not documented.
     Extra,
-    /// The argument that limits a list to what has changed since a moment.
+    /// The argument that limits a list to records changed since a moment.
     Since,
-    /// For how long records may change after they were made, in milliseconds.
+    /// For how long records may change after their creation, in milliseconds.
     Lookback,
-    /// How old the last whole reading of a list may be, in milliseconds.
+    /// How old the last complete reading of a list may be, in milliseconds.
     FullEvery,
-    /// The values that the job declares to change by themselves. They stay out of the hashes by which a walk
-    /// recognizes its rows.
+    /// The values that the job declares volatile. The hashes by which a walk recognizes its rows leave them out.
     Volatile,
 }
 
-/// What a change of a setting means for earlier readings.
+/// What a change of a setting means for readings that were made before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bearing {
-    /// They were read in another form.
+    /// The records were read in another form, such as with other fields.
     Form,
     /// The list may show other records now.
     Which,
-    /// The records may be another account's.
+    /// The records may belong to another account.
     Whose,
-    /// Readings of changes only may lack records. Whole readings do not.
+    /// Readings that asked for changes only may lack records. Complete readings do not.
     Changes,
     /// A walk no longer recognizes the rows that it has read. Lists that were read to their end are not affected.
     Hashes,
-    /// Nothing. The setting only explains why another setting has changed.
+    /// Nothing: the setting only explains why another setting has changed.
     Name,
 }
 
 impl Setting {
-    /// Every setting.
+    /// Every setting, in the order in which reports name them.
     pub const ALL: [Setting; 16] = [
         Setting::Endpoint,
         Setting::Key,
@@ -91,7 +95,7 @@ impl Setting {
         Setting::Volatile,
     ];
 
-    /// Returns the setting's name in the mirror.
+    /// Returns the name under which the mirror stores the setting.
     pub fn name(self) -> &'static str {
         match self {
             Setting::Endpoint => "endpoint",
@@ -113,7 +117,7 @@ impl Setting {
         }
     }
 
-    /// Returns what people know the setting as: its key in a job file, if it has one.
+    /// Returns the name of the setting for messages. It includes the setting's key in a job file, if there is one.
     pub fn display_name(self) -> &'static str {
         match self {
             Setting::Endpoint => "the address (`endpoint`)",
@@ -137,7 +141,7 @@ impl Setting {
         }
     }
 
-    /// Returns what a change of the setting means.
+    /// Returns what a change of the setting means for readings that were made before.
     pub fn bearing(self) -> Bearing {
         match self {
             Setting::Endpoint | Setting::Key => Bearing::Whose,
@@ -160,6 +164,7 @@ impl Setting {
         }
     }
 
+    /// Returns the setting that the mirror stores under this name.
     fn named(name: &str) -> Option<Setting> {
         Setting::ALL.into_iter().find(|setting| setting.name() == name)
     }
@@ -170,19 +175,19 @@ impl Setting {
 pub struct AskedWith {
     /// The stream.
     pub stream: Stream,
-    /// Each setting with its fingerprint, or its value in milliseconds.
+    /// Each setting with its fingerprint. For `Lookback` and `FullEvery`, the value in milliseconds instead.
     pub settings: Vec<(Setting, i64)>,
 }
 
 impl AskedWith {
-    /// Returns the value of a setting; 0 if the stream does not have it.
+    /// Returns the fingerprint or value of a setting, or 0 if the stream does not have the setting.
     pub fn value(&self, of: Setting) -> i64 {
         self.settings.iter().find(|(setting, _)| *setting == of).map_or(0, |(_, value)| *value)
     }
 }
 
-/// Stores the settings with which `run` reads a stream. Returns those that have changed. A setting that an older
-/// version did not store counts as unchanged.
+/// Stores the settings with which run `run` reads a stream. Returns those that have changed in a way that matters for
+/// earlier readings. A setting that an older version did not store counts as unchanged.
 pub fn remember(t: &Transaction<'_>, asked: &AskedWith, run: i64) -> rusqlite::Result<Vec<Setting>> {
     let stream = asked.stream.number();
     let mut changed = Vec::new();
@@ -211,14 +216,15 @@ pub fn remember(t: &Transaction<'_>, asked: &AskedWith, run: i64) -> rusqlite::R
     Ok(changed)
 }
 
-/// A setting that has changed.
+/// A setting that has changed, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingChange {
-    /// The setting.
+    /// The setting that changed.
     pub setting: Setting,
-    /// The run in which it changed.
+    /// The run in which the setting changed.
     pub run: i64,
-    /// The last run with the former value, and its job; `None` if a run of an older version had it.
+    /// The last run that used the former value, with the name of its job. `None` if the mirror does not know that
+    /// run.
     pub before: Option<(i64, String)>,
 }
 
@@ -250,21 +256,22 @@ pub fn fields_changed_in(t: &Transaction<'_>, stream: Stream) -> rusqlite::Resul
         .map(Option::flatten)
 }
 
-/// Returns the run since which readings of a stream count. 0 if all of them count, or if the mirror is too old to
-/// know.
+/// Returns the run since which readings of a stream count, because its settings changed in that run. Returns 0 if all
+/// readings count, or if the mirror is too old to know.
 pub fn counts_since(c: &Connection, stream: Stream) -> i64 {
     let ask = c.prepare_cached("SELECT run FROM counts_since WHERE stream = ?");
     ask.and_then(|mut ask| ask.query_row([stream.number()], |r| r.get(0))).unwrap_or(0)
 }
 
-/// Returns the run since which a stream's lists show the records that they show now. 0 if they always did, or if the
-/// mirror is too old to know.
+/// Returns the run in which a setting last changed that decides which records a stream's lists show. Returns 0 if
+/// none ever did, or if the mirror is too old to know.
 pub fn shown_since(c: &Connection, stream: Stream) -> i64 {
     let ask = c.prepare_cached("SELECT coalesce(shown, 0) FROM counts_since WHERE stream = ?");
     ask.and_then(|mut ask| ask.query_row([stream.number()], |r| r.get(0))).unwrap_or(0)
 }
 
-/// Returns whether another run has changed how a stream is read since this job's last run in this lane.
+/// Returns whether a later run, of any job, has changed the settings of a stream since this job's last run in this
+/// lane.
 pub fn is_asked_otherwise_since(c: &Connection, stream: Stream, lane: Lane, job: &str) -> rusqlite::Result<bool> {
     let last: Option<i64> =
         c.query_row("SELECT max(id) FROM run WHERE lane = ? AND job = ?", [lane.name(), job], |r| r.get(0))?;

@@ -1,11 +1,11 @@
-//! Opens the mirror and owns its one writer thread. All other code hands that thread closures, because SQLite allows
-//! one writer at a time, and because a thread of its own keeps disk time away from the sockets.
+//! Opens the mirror and owns its one writer thread. All other code sends closures to that thread, because SQLite
+//! allows one writer at a time, and because waiting for the disk in a thread of its own does not delay the network.
 //!
 //! The file uses a write-ahead log with `synchronous = NORMAL`. A commit survives the death of the process at once.
-//! It survives a loss of power from the next SQLite checkpoint of the log on. What a loss of power takes back it
-//! takes back whole, records and walk checkpoint together, so the run resumes a few pages earlier. Waiting for the
-//! disk at every page would therefore gain nothing. Data that is handed to a destination cannot be taken back, so it
-//! is made durable first ([`Writer::durably`]).
+//! It survives a power failure only after SQLite's next checkpoint of the log. A power failure undoes complete
+//! transactions, records and walk checkpoint together, so the run resumes a few pages earlier. Waiting for the disk
+//! at every page would therefore gain nothing. Data that is delivered to a destination cannot be taken back, so it is
+//! made durable first ([`Writer::durably`]).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,10 @@ use crate::lock::{self, Lock};
 use crate::regular_file;
 use crate::streams::Dates;
 
+/// Work for the writer thread.
 type Command = Box<dyn FnOnce(&mut Writer) + Send>;
 
-/// An open mirror, locked for this process.
+/// An open mirror, locked for this process. Dropping it ends the writer thread and releases the lock.
 pub struct Mirror {
     path: PathBuf,
     commands: Option<mpsc::Sender<Command>>,
@@ -31,16 +32,17 @@ pub struct Mirror {
     _lock: Lock,
 }
 
-/// The state of the writer thread.
+/// The writer thread's connection to the mirror.
 pub struct Writer {
     connection: Connection,
     path: PathBuf,
 }
 
 impl Mirror {
-    /// Opens the mirror at `path` for writing, and creates it if it is missing. Locks it for `holder`, looks for
-    /// damage, and brings it up to date. If records are damaged, marks them and fails; the next call then opens a
-    /// mirror without these records.
+    /// Opens the mirror at `path` for writing, and creates it if it is missing. Locks it under the name `holder`,
+    /// checks it for damage, and brings it up to date. `dates` is the form of timestamps in each stream, for the
+    /// views. If records are damaged, marks them and returns an error; the next call then opens a mirror without
+    /// these records.
     pub fn open(path: &Path, holder: &str, dates: impl Into<Dates>) -> Result<Mirror> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             regular_file::private_folder(folder).map_err(|e| {
@@ -79,7 +81,7 @@ impl Mirror {
         Ok(Mirror { path: path.to_owned(), commands: Some(commands), thread: Some(thread), _lock: lock })
     }
 
-    /// Returns the path that the mirror was opened with.
+    /// Returns the path with which the mirror was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -108,24 +110,24 @@ impl Drop for Mirror {
 }
 
 impl Writer {
-    /// Returns the path that the mirror was opened with.
+    /// Returns the path with which the mirror was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Runs work that opens its own transaction, or needs none.
+    /// Runs work on the connection that begins its own transaction, or needs none.
     pub fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         work(&mut self.connection).map_err(|e| failed(&self.path, &e))
     }
 
-    /// Frees the memory that SQLite kept for reading and writing, because the work that follows has buffers of its
-    /// own.
+    /// Frees the memory that SQLite keeps for reading and writing. Called before work that needs memory of its own.
     pub fn shrink(&mut self) -> Result<()> {
         self.with(|connection| connection.execute_batch("PRAGMA shrink_memory"))
     }
 
-    /// Runs `work` in one transaction: all of it is stored, or nothing. The transaction takes the right to write when
-    /// it begins. It waits there for other programs ([`other_programs`]) and never fails halfway because of them.
+    /// Runs `work` in one transaction, so that everything that it writes is stored, or nothing. The transaction takes
+    /// the right to write when it begins. It waits at that point for other programs ([`other_programs`]), and never
+    /// fails halfway because of them.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let path = &self.path;
         let say = |e: rusqlite::Error| match e {
@@ -146,8 +148,8 @@ impl Writer {
         damaged::mark(&mut self.connection, &self.path)
     }
 
-    /// Runs `work` in one transaction, as [`Writer::transaction`] does. When this returns, its result and everything
-    /// that was stored before are on the disk.
+    /// Runs `work` in one transaction, as [`Writer::transaction`] does. When this returns, its changes and everything
+    /// that was stored before survive a power failure.
     pub fn durably<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         self.with(|connection| connection.execute_batch("PRAGMA synchronous = FULL"))?;
         let stored = self.transaction(work);
@@ -156,7 +158,8 @@ impl Writer {
     }
 }
 
-/// Makes the mirror and its log readable by their user only. Ignores errors, because opening the file reports them.
+/// Makes the mirror and its log readable only for the user who owns them. Ignores errors, because opening the file
+/// reports them.
 fn keep_private(own: &Path) {
     let _ = regular_file::private(own);
     for ending in ["-wal", "-shm"] {
@@ -164,8 +167,8 @@ fn keep_private(own: &Path) {
     }
 }
 
-/// Returns where the mirror really lies, because its lock lies beside it. A link must lead to an existing file that
-/// is not empty: this program neither creates nor fills a file through a link.
+/// Returns the real path of the mirror, because the lock file is created beside the real file. If `path` is a link,
+/// it must lead to an existing file that is not empty: this program neither creates nor fills a file through a link.
 fn where_it_lies(path: &Path) -> Result<PathBuf> {
     is_a_file(path)?;
     if !path.is_symlink() {
@@ -180,7 +183,7 @@ fn where_it_lies(path: &Path) -> Result<PathBuf> {
     })
 }
 
-/// Refuses a pipe, a device or a folder at the mirror's path.
+/// Returns an error if there is a pipe, a device or a folder at the mirror's path.
 fn is_a_file(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -190,7 +193,7 @@ fn is_a_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Opens the mirror for reading only. Another process may write it meanwhile.
+/// Opens the mirror at `path` for reading only. Another process may write to it meanwhile.
 pub fn open_for_reading(path: &Path) -> Result<Connection> {
     if !path.exists() {
         return Err(Error::new(Kind::MirrorMissing, format!("there is no mirror at {}", path.display())));
@@ -206,8 +209,9 @@ pub fn open_for_reading(path: &Path) -> Result<Connection> {
     ours(connection, path)
 }
 
-/// Opens the mirror for reading only, without creating or changing any file. SQLite reads the log where it lies and
-/// does not fold it in. With [`open_for_reading`], the last reader that closes the mirror would fold it in.
+/// Opens the mirror for reading only, without creating or changing any file, if that is possible. SQLite then reads
+/// the write-ahead log without moving its contents into the file. With [`open_for_reading`], the last reader that
+/// closes the mirror would move them.
 pub fn open_untouched(path: &Path) -> Result<Connection> {
     is_a_file(path)?;
     let index = std::fs::metadata(wal::beside(path, "-shm")).map_or(0, |m| m.len());
@@ -231,17 +235,17 @@ pub fn open_untouched(path: &Path) -> Result<Connection> {
     ours(connection, path)
 }
 
-/// Returns whether the mirror has this table. An older version's mirror may lack it.
+/// Returns whether the mirror has a table with this name. A mirror of an older version may lack it.
 pub fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)", [name], |r| r.get(0))
 }
 
-/// Returns the version of the mirror's schema.
+/// Returns the version of the mirror's schema. `path` is for error messages.
 pub fn version(connection: &Connection, path: &Path) -> Result<usize> {
     connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| failed(path, &e))
 }
 
-/// Makes a connection read-only, and refuses a file that is not a mirror or is a newer one.
+/// Makes a connection read-only. Returns an error if the file is not a mirror, or is a mirror of a newer version.
 fn ours(connection: Connection, path: &Path) -> Result<Connection> {
     let say = |e: rusqlite::Error| failed(path, &e);
     connection
@@ -258,6 +262,7 @@ fn ours(connection: Connection, path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Sets up a connection for writing. Leaves a file of another program unchanged.
 fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     other_programs::wait_for(connection)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -279,7 +284,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     wal::limit(connection)
 }
 
-/// Returns whether the file's `application_id` is a mirror's. A new file does not have it yet.
+/// Returns whether the file has the `application_id` of a mirror. A new file does not have it yet.
 fn is_ours(connection: &Connection, path: &Path) -> Result<bool> {
     let application: i32 =
         connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(|e| failed(path, &e))?;

@@ -1,4 +1,4 @@
-//! Sums up all walks of a stream in a round, and gives the stream's verdict.
+//! Sums up all walks of a stream in a round, and derives the stream's verdict.
 
 use rusqlite::{Connection, params};
 
@@ -11,69 +11,73 @@ use crate::quantity::counted;
 use crate::streams::Stream;
 use crate::verdict::Verdict;
 
-/// The sum of all walks of a stream in a round.
+/// The state of a stream in a round: the sum of all its walks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Standing {
-    /// Walks, open and closed.
+    /// The number of walks, open and closed.
     pub walks: u64,
-    /// Walks that are still open.
+    /// The number of walks that are still open.
     pub open: u64,
-    /// Walks that closed as incomplete for another reason than what was set aside.
+    /// The number of walks that closed as incomplete because something other than set-aside records is missing.
     pub incomplete: u64,
-    /// The reason of one of these, alphabetically the first.
+    /// The reason of one of the walks counted in `incomplete`, alphabetically the first.
     pub why: Option<String>,
-    /// Walks that closed with nothing missing but what was set aside.
+    /// The number of walks that closed with nothing missing except what was set aside.
     pub set_aside: u64,
-    /// The reason of one of these, alphabetically the first.
+    /// The reason of one of the walks counted in `set_aside`, alphabetically the first.
     pub set_aside_why: Option<String>,
-    /// Whether one of these lacks a whole list, or a row whose id is unknown.
+    /// Whether one of the walks counted in `set_aside` lacks a complete list, or a row whose id is unknown.
     pub set_aside_unknown: bool,
-    /// Walks that are proven.
+    /// The number of walks that closed as proven.
     pub proven: u64,
-    /// Windows that were committed.
+    /// The number of windows that these walks have committed.
     pub windows: u64,
-    /// Rows in these windows.
+    /// The number of rows in all windows.
     pub seen: u64,
-    /// Different records in these windows.
+    /// The number of different records in all windows.
     pub distinct: u64,
-    /// Windows that began before the end of what was read.
+    /// The number of windows that began before the end of what was read.
     pub steps_back: u64,
-    /// The sum of the totals that the server stated. For a walk without a total, its records are added. `None` if no
-    /// walk has one.
+    /// The sum of the totals that the server gave. A walk without a total adds the number of its records instead.
+    /// `None` if the server gave no walk a total.
     pub total: Option<u64>,
-    /// When the first of the closed walks was closed, RFC 3339. The stream is at least as fresh as this.
+    /// When the first of the closed walks was closed, RFC 3339. The stream's records are at least as fresh as this.
+    /// `None` if no walk was closed.
     pub as_of: Option<String>,
-    /// The run in which the oldest pass began.
+    /// The run in which the oldest pass began, or `None` if there are no walks.
     pub since_run: Option<i64>,
-    /// Lists that were skipped because the records they belong to are unchanged.
+    /// The number of lists that were skipped because their parent records are unchanged.
     pub skipped: u64,
-    /// Of the skipped lists, those that were not read whole before. Any number but 0 makes the stream incomplete.
+    /// The number of skipped lists that had not been read completely before. Any number but 0 makes the stream
+    /// incomplete.
     pub skipped_incomplete: u64,
-    /// When the skipped list was read that was read the longest ago, RFC 3339.
+    /// The earliest moment at which one of the skipped lists was read, RFC 3339. `None` if no list was skipped.
     pub skipped_read_at: Option<String>,
-    /// Records that the walks had passed over and that closing readings found.
+    /// The number of records that the walks had missed and that closing readings found.
     pub found_again: u64,
-    /// About how many records may still be missing although they were there all along, because they kept moving.
+    /// About how many records may still be missing although they existed all the time, because they kept moving in
+    /// their list.
     pub may_miss: f64,
-    /// Skipped lists that must be read again, because an audit found that a list like them lacked records.
+    /// The number of skipped lists that must be read again, because an audit of a similar list found records that the
+    /// mirror lacked.
     pub owed: u64,
     /// The unsettled refusal to delete records of the stream, if there is one.
     pub refused: Option<Unsettled>,
 }
 
 impl Standing {
-    /// Returns the number of lists, read or skipped.
+    /// Returns the number of lists that were read or skipped.
     pub fn lists(&self) -> u64 {
         self.walks + self.skipped
     }
 
-    /// Returns whether nothing is missing but what was set aside.
+    /// Returns whether something was set aside, and nothing else is missing.
     pub fn lacks_only_what_is_set_aside(&self) -> bool {
         self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0 && self.owed == 0
     }
 
-    /// Drops the refusal if the job keeps records that are gone (`deletes = "off"`), because such a job asks for no
-    /// deletion.
+    /// Removes the refusal if `on` is `false`, which means that the job keeps records that are gone (`deletes =
+    /// "off"`). Such a job asks for no deletion.
     #[must_use]
     pub fn where_deletes_are(mut self, on: bool) -> Standing {
         self.refused = self.refused.filter(|_| on);

@@ -1,21 +1,21 @@
-//! Sums of everything the mirror holds. A flipped bit in the file is no error to SQLite: it gives another cell. So
-//! every row of the mirror is in a sum, and so is the number of rows.
+//! Keeps checksums of everything that the mirror holds. A flipped bit in the file is no error for SQLite: it only
+//! changes a value. So every row of the mirror is covered by a sum, and so is the number of rows.
 //!
 //! | what | its sum |
 //! |---|---|
 //! | a row of the ledger (`record`) | `record.sum`, and one over all rows of its stream in `ledger_sum` |
 //! | a body (`body_STREAM`) | `payload_sum`, and one over each 1024 seqs of its stream in `payload_block` |
-//! | a row of any other table | one over the table's rows in `table_sum` |
+//! | a row of any other table | one over all rows of the table in `table_sum` |
 //!
-//! No writer has to think of the sums: triggers update them in the statement that writes ([`keep`]). The triggers
-//! belong to the connection, not to the file. Another program that writes the mirror therefore does not run them, and
-//! its changes are found.
+//! Code that writes to the mirror need not update the sums: triggers do so in the same statement ([`keep`]). The
+//! triggers belong to the connection, not to the file. Another program that writes to the mirror therefore does not
+//! run them, and its changes are found.
 //!
-//! The sums cost 7 microseconds of processor time for each record that lands, and 3 % of the file. A limit of 100
-//! requests a minute lets a run land some 10,000 records a minute.
+//! The sums cost 7 microseconds of processor time for each record that is stored, and 3 % of the file. That is
+//! little: the limit of 100 requests a minute lets a run store some 10,000 records a minute.
 //!
-//! The hash is xxh3-64 over each value with its type and length. It protects against disks and mistakes, not against
-//! a person who forges a mirror. [`super::integrity_check`] compares the sums.
+//! The hash is xxh3-64 over each value with its type and length. It protects against broken disks and mistakes, not
+//! against a person who forges a mirror. [`super::integrity_check`] compares the sums.
 
 use std::cell::RefCell;
 
@@ -27,13 +27,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::ledger;
 use crate::streams::{self, Stream};
 
-/// How many seqs share a row of `payload_block`.
+/// The number of seqs that share a row of `payload_block`.
 pub const BLOCK: i64 = 1024;
 
-/// Tables that are not in `table_sum`: they hold sums, or their sums lie elsewhere.
+/// Tables that are not covered by `table_sum`, because they hold sums or have sums elsewhere. The tables of bodies
+/// are not covered either.
 const NOT_IN_TABLE_SUM: [&str; 5] = ["record", "ledger_sum", "payload_sum", "payload_block", "table_sum"];
 
-/// A hash over values, in the order in which they are added.
+/// Collects the values to hash, in the order in which they are added.
 pub struct Hash<'b> {
     bytes: &'b mut Vec<u8>,
 }
@@ -54,7 +55,7 @@ impl Hash<'_> {
     }
 }
 
-/// Returns the hash of what `fill` adds.
+/// Returns the hash of the values that `fill` adds.
 pub fn hash<E>(fill: impl FnOnce(&mut Hash<'_>) -> Result<(), E>) -> Result<i64, E> {
     thread_local! {
         static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -70,7 +71,7 @@ pub fn hash<E>(fill: impl FnOnce(&mut Hash<'_>) -> Result<(), E>) -> Result<i64,
     filled.map(|()| hash)
 }
 
-/// Returns the hash of a row of `table`. The stored values are the first `columns` of the query's columns.
+/// Returns the hash of a row of `table`. Its values are the first `columns` columns of the query's result.
 pub fn of_row(table: &str, row: &Row<'_>, columns: usize) -> rusqlite::Result<i64> {
     hash(|hash| {
         hash.add(ValueRef::Text(table.as_bytes()));
@@ -92,30 +93,30 @@ pub fn of_body(stream: Stream, seq: i64, id: ValueRef<'_>, payload: ValueRef<'_>
     hash
 }
 
-/// The number of rows and the sum of their hashes.
+/// A number of rows, and the sum of their hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Total {
     /// The number of rows.
     pub rows: i64,
-    /// The sum of the hashes, modulo 2^64.
+    /// The sum of the rows' hashes, modulo 2^64.
     pub sum: i64,
 }
 
 impl Total {
-    /// Adds a row with this hash.
+    /// Adds a row that has this hash.
     pub fn add(&mut self, hash: i64) {
         self.rows += 1;
         self.sum = self.sum.wrapping_add(hash);
     }
 
-    /// Reads a total from the first two columns: rows and sum.
+    /// Reads a total from the first two columns of a query's row: the number of rows, and the sum.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Total> {
         Ok(Total { rows: row.get(0)?, sum: row.get(1)? })
     }
 }
 
-/// Returns the columns of a table, and those of its primary key. Leaves out `record.sum`, because a row's sum does
-/// not cover itself.
+/// Returns the names of a table's columns, and those of its primary key. Leaves out `record.sum`, because a row's sum
+/// does not cover itself.
 pub(super) fn columns(c: &Connection, table: &str) -> rusqlite::Result<(Vec<String>, Vec<String>)> {
     let mut all = c.prepare_cached("SELECT name, pk FROM pragma_table_info(?) WHERE name <> 'sum' OR ? <> 'record'")?;
     let named: Vec<(String, i64)> =
@@ -124,7 +125,7 @@ pub(super) fn columns(c: &Connection, table: &str) -> rusqlite::Result<(Vec<Stri
     Ok((named.into_iter().map(|(name, _)| name).collect(), key))
 }
 
-/// Returns the names of the tables whose sums are in `table_sum`, sorted.
+/// Returns the names of the tables whose sums are in `table_sum`, in ascending order. All of them are small.
 pub fn small(c: &Connection) -> rusqlite::Result<Vec<String>> {
     let ours = super::schema::tables();
     let is_body = |name: &str| name.strip_prefix("body_").is_some_and(|of| Stream::named(of).is_some());
@@ -136,7 +137,7 @@ pub fn small(c: &Connection) -> rusqlite::Result<Vec<String>> {
     Ok(there.into_iter().filter(is_small).collect())
 }
 
-/// Computes the total of a table's rows as they are now.
+/// Computes the number and the sum of a table's rows as they are now.
 pub fn of_table(c: &Connection, table: &str) -> rusqlite::Result<Total> {
     let (columns, _) = columns(c, table)?;
     let mut all = c.prepare(&format!("SELECT {} FROM {table}", columns.join(", ")))?;
@@ -148,7 +149,7 @@ pub fn of_table(c: &Connection, table: &str) -> rusqlite::Result<Total> {
     Ok(total)
 }
 
-/// Stores the sums of all small tables as they are now.
+/// Computes and stores the sums of all small tables as they are now.
 pub fn take_small(c: &Connection) -> rusqlite::Result<()> {
     c.execute("DELETE FROM table_sum", [])?;
     for table in small(c)? {
@@ -158,8 +159,8 @@ pub fn take_small(c: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Computes and stores every sum from what the mirror holds now. Use it only for a mirror that is known to be right,
-/// that is one that had no sums before.
+/// Computes and stores every sum from what the mirror holds now. To be used only for a mirror whose contents are
+/// known to be right, because it had no sums before.
 pub fn take(c: &Connection) -> rusqlite::Result<()> {
     register_functions(c)?;
     let (columns, _) = columns(c, "record")?;
@@ -176,7 +177,7 @@ pub fn take(c: &Connection) -> rusqlite::Result<()> {
     take_small(c)
 }
 
-/// Computes and stores the totals of ledger and bodies from the sums of their rows.
+/// Computes and stores the totals of the ledger and of the bodies from the sums of their rows.
 pub(super) fn take_totals(c: &Connection) -> rusqlite::Result<()> {
     c.execute_batch("DELETE FROM ledger_sum; DELETE FROM payload_block;")?;
     for stream in streams::ALL {
@@ -191,7 +192,7 @@ pub(super) fn take_totals(c: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes this connection keep the sums of what it writes.
+/// Makes this connection update the sums of everything that it writes.
 pub fn keep(c: &Connection) -> rusqlite::Result<()> {
     register_functions(c)?;
     // Without this, `INSERT OR REPLACE` would not run the delete trigger for the row that it replaces.
@@ -224,6 +225,7 @@ pub(super) fn register_functions(c: &Connection) -> rusqlite::Result<()> {
     c.create_aggregate_function("total_sum", 1, pure, TotalSum)
 }
 
+/// The SQL function `total_sum`: adds integers modulo 2^64.
 struct TotalSum;
 
 impl rusqlite::functions::Aggregate<i64, i64> for TotalSum {
@@ -239,12 +241,13 @@ impl rusqlite::functions::Aggregate<i64, i64> for TotalSum {
     }
 }
 
-/// Returns `NEW.a, NEW.b` for `NEW` and the columns `a` and `b`.
+/// Returns the columns with the prefix `of`: `NEW.a, NEW.b` for `NEW` and the columns `a` and `b`.
 fn each(of: &str, columns: &[String]) -> String {
     columns.iter().map(|column| format!("{of}.{column}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the triggers of the ledger. The first and the third set `sum` if the statement has not set it.
+/// Returns the SQL that creates the triggers of the ledger. The triggers `sum_of_new_record` and `sum_of_record` set
+/// `sum` if the statement has not set it.
 fn of_ledger() -> String {
     let new = ledger::COLUMNS.map(|column| format!("NEW.{column}")).join(", ");
     let set = format!("UPDATE record SET sum = row_sum('record', {new}) WHERE stream = NEW.stream AND id = NEW.id;");
@@ -272,6 +275,7 @@ fn of_ledger() -> String {
     )
 }
 
+/// Returns the SQL that creates the triggers for the bodies of a stream.
 fn of_bodies(stream: Stream) -> String {
     let number = stream.number();
     let sum = format!("row_sum('{stream}', NEW.seq, NEW.id, NEW.payload, NEW.first_seq)");
@@ -300,6 +304,7 @@ fn of_bodies(stream: Stream) -> String {
     )
 }
 
+/// Returns the SQL that creates the triggers of a small table.
 fn of_small(c: &Connection, table: &str) -> rusqlite::Result<String> {
     let (columns, _) = columns(c, table)?;
     let sum = |of: &str| format!("row_sum('{table}', {})", each(of, &columns));

@@ -1,15 +1,16 @@
 //! Decides how long the traces of deleted records are kept.
 //!
-//! A destination of changes learns of a deletion from a tombstone. So a tombstone stays for at least thirty days, and
-//! until every destination that this mirror fed within the last ninety days has it. Then it is forgotten, and with it
-//! that the record ever existed. For each stream the mirror keeps the seq up to which it has forgotten tombstones
-//! ([`forgotten`]). A destination that was fed less than that is refused, because it would keep records that are
-//! gone.
+//! A destination of changes receives a deletion as a tombstone. So a tombstone stays for at least thirty days, and
+//! until every destination that this mirror fed within the last ninety days has it. Then it is deleted, and nothing
+//! shows any more that the record existed. For each stream, the mirror stores the seq up to which it has forgotten
+//! tombstones ([`forgotten`]). A destination that was last fed before that seq is refused, because it would keep
+//! records that are gone.
 //!
-//! A conversation's tombstone stays longer: as long as the mirror holds messages of it, or knows how they were read.
+//! A conversation's tombstone stays longer: as long as the mirror holds messages of it, or stores how they were read.
 //!
-//! If a record comes back, the mirror notes when it was gone (`came_back`). A destination that was not fed in the
-//! meantime still holds the record, so the change is an update to it, not an insert (`HeldByPlace`).
+//! If a deleted record comes back, the mirror stores from which seq to which it was gone (`came_back`). A destination
+//! that was not fed in between still holds the record, so the change is an update for it, not an insert
+//! (`HeldByPlace`).
 
 use std::collections::HashSet;
 
@@ -19,16 +20,17 @@ use super::store::has_table;
 use crate::clock;
 use crate::streams::{self, Stream};
 
+/// A day in milliseconds.
 const DAY: i64 = 86_400_000;
-/// Days for which a tombstone is kept at least.
+/// For how many days a tombstone is kept at least.
 const KEPT: i64 = 30;
-/// Days after its last delivery for which a destination still has tombstones kept for it.
+/// For how many days after the last delivery to a destination the tombstones that it lacks are kept for it.
 const LEFT: i64 = 90;
-/// Tombstones of one stream that a run forgets at most.
+/// The largest number of tombstones of one stream that a run deletes.
 const BATCH: i64 = 10_000;
 
-/// Forgets what no destination needs any more at the moment `now`, in milliseconds since 1970. Does nothing while a
-/// range is pinned.
+/// Deletes the tombstones that no destination needs any more at the moment `now`, in milliseconds since 1970. Does
+/// nothing while a range of changes is pinned.
 pub(super) fn forget(t: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     let is_pinned: bool = t.query_row("SELECT EXISTS (SELECT 1 FROM pin)", [], |r| r.get(0))?;
     if is_pinned {
@@ -55,7 +57,7 @@ pub(super) fn forget(t: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Forgets the tombstones of a stream up to a seq, the oldest first.
+/// Deletes tombstones of a stream whose seq is at most `up_to`, the oldest first.
 fn forget_up_to(t: &Transaction<'_>, stream: Stream, up_to: i64) -> rusqlite::Result<()> {
     let number = stream.number();
     t.prepare_cached("DELETE FROM revived WHERE stream = ? AND revived <= ?")?.execute(params![number, up_to])?;
@@ -84,7 +86,7 @@ fn forget_up_to(t: &Transaction<'_>, stream: Stream, up_to: i64) -> rusqlite::Re
     .map(drop)
 }
 
-/// Returns the seq up to which tombstones of a stream were forgotten; 0 if none were.
+/// Returns the seq up to which tombstones of a stream were deleted, or 0 if none were.
 pub fn forgotten(c: &Connection, stream: Stream) -> rusqlite::Result<i64> {
     if !has_table(c, "forgotten")? {
         return Ok(0);
@@ -94,7 +96,7 @@ pub fn forgotten(c: &Connection, stream: Stream) -> rusqlite::Result<i64> {
     Ok(found.unwrap_or(0))
 }
 
-/// Notes that a record is back under the seq `revived`. Its tombstone had the seq `died`.
+/// Records that a deleted record is back under the seq `revived`. Its tombstone had the seq `died`.
 pub(super) fn came_back(
     t: &Transaction<'_>,
     stream: Stream,
@@ -107,14 +109,16 @@ pub(super) fn came_back(
         .map(drop)
 }
 
-/// The records of a stream that a destination holds which was fed up to a seq.
+/// Decides which records a destination holds that has received a stream's changes up to a seq.
 pub(super) struct HeldByPlace {
+    /// The last seq that the destination has received, or 0 if it holds nothing.
     up_to: i64,
+    /// The records that were deleted and came back, both after `up_to`. The destination still holds them.
     came_back: HashSet<String>,
 }
 
 impl HeldByPlace {
-    /// Returns what a destination holds that was fed up to this seq.
+    /// Returns which records a destination holds that has received changes up to the seq `up_to`.
     pub(super) fn of(c: &Connection, stream: Stream, up_to: i64) -> rusqlite::Result<HeldByPlace> {
         if up_to <= 0 || !has_table(c, "revived")? {
             return Ok(HeldByPlace { up_to, came_back: HashSet::new() });
@@ -132,7 +136,8 @@ impl HeldByPlace {
         Ok(HeldByPlace { up_to, came_back })
     }
 
-    /// Returns whether the destination holds this record, which was last inserted under the seq `born`.
+    /// Returns whether the destination holds the record `id`, which was last inserted into the mirror under the seq
+    /// `born`.
     pub(super) fn has(&self, id: &str, born: i64) -> bool {
         born <= self.up_to || self.came_back.contains(id)
     }

@@ -1,5 +1,5 @@
-//! Makes a view for each stream with a typed column for each documented field, so that people can query the mirror by
-//! hand: `sqlite3 qpien.db 'select status, count(*) from conversations group by 1'`.
+//! Creates a view for each stream with a typed column for each documented field, so that people can query the mirror
+//! by hand: `sqlite3 qpien.db 'select status, count(*) from conversations group by 1'`.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -9,7 +9,8 @@ use crate::streams::{self, ColumnKind, DateForm, Dates, Stream};
 
 const TEMPLATE: &str = include_str!("../../sql/views/stream.sql");
 
-/// Creates the views, and replaces those whose columns or date form changed.
+/// Creates the views, and replaces those whose columns or date form changed. `dates` is the form of timestamps in
+/// each stream.
 pub fn make(connection: &mut Connection, dates: &Dates) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for stream in streams::ALL {
@@ -24,11 +25,12 @@ pub fn make(connection: &mut Connection, dates: &Dates) -> rusqlite::Result<()> 
     transaction.commit()
 }
 
-/// Does the same on the writer thread, once the date form is known.
+/// Does the same as [`make`] on the writer thread. Called once a run has found out the form of timestamps.
 pub fn remake(writer: &mut Writer, dates: &Dates) -> Result<()> {
     writer.with(|connection| make(connection, dates))
 }
 
+/// Returns the SQL that creates the view of a stream.
 fn definition(stream: Stream, date: DateForm) -> String {
     let mut columns: Vec<String> =
         stream.columns().iter().map(|c| format!("{} AS \"{}\"", expression(c.name, c.kind, date), c.name)).collect();
@@ -40,6 +42,7 @@ fn definition(stream: Stream, date: DateForm) -> String {
     body.replace("{columns}", &columns.join(",\n    ")).replace("{stream}", stream.name())
 }
 
+/// Returns the SQL expression for a column of a view.
 fn expression(name: &str, kind: ColumnKind, date: DateForm) -> String {
     let value = format!("json_extract(body.payload, '$.\"{name}\"')");
     let seconds = match (kind, date) {

@@ -1,10 +1,10 @@
-//! Records whose volatile values were written in place, under the `seq` that they have (`known_record.rs`). A destination of
-//! changes holds such a record as it was delivered under that `seq`, and does not learn of the new values. That is
-//! right as long as the values are volatile.
+//! Handles records whose volatile values were overwritten in place, under the `seq` that they have
+//! (`known_record.rs`). A destination of changes holds such a record as it was delivered under that `seq`, and does
+//! not receive the new values. This is right as long as the values are volatile.
 //!
-//! If a job takes the declaration back, the values count, and destinations of changes lack them. So each record that
-//! was written in place is marked. When less is declared than before, the marked records concerned get a new `seq`,
-//! whether a run reads them again or not.
+//! If a job takes the declaration back, the values count again, and destinations of changes lack them. So each record
+//! that was overwritten in place is marked. If a job declares less than before, the marked records concerned get a
+//! new `seq`, whether a run reads them again or not.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -15,22 +15,22 @@ use crate::mirror::partitions;
 use crate::record::volatile::Volatile;
 use crate::streams::Stream;
 
-/// Records that one transaction renumbers.
+/// The number of records to which one transaction gives a new `seq`.
 const BATCH: usize = 1000;
 
-/// The difference between a record that was written in place and what was delivered of it. Stored in
+/// How a record that was overwritten in place differs from the version that was delivered. Stored in
 /// `record.in_place`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum InPlace {
-    /// Only signatures of addresses differ.
+    /// Only the signatures of URLs differ.
     Signatures = 1,
-    /// Declared values differ, too.
+    /// Values that the job declares volatile differ, too.
     Declared = 2,
 }
 
 impl InPlace {
-    /// Compares the text before and after a record was written in place. `before` is `None` if the job declares no
-    /// values.
+    /// Compares the JSON before and after a record was overwritten in place. `before` is `None` if the job declares
+    /// no volatile values.
     pub(super) fn of(before: Option<&str>, after: &str) -> InPlace {
         let signatures = Volatile { paths: Vec::new(), signed: true };
         let cut = |text: &str| signatures.without_volatile(text).unwrap_or_else(|| text.to_owned());
@@ -40,7 +40,7 @@ impl InPlace {
 }
 
 /// Stores which values of a stream are volatile from now on. If more were volatile before, gives the marked records
-/// concerned a new `seq` of `run`. Returns how many.
+/// concerned a new `seq` in run `run`. Returns their number.
 pub fn declare(writer: &mut Writer, run: i64, stream: Stream, rule: &Volatile) -> Result<u64> {
     let before = writer.transaction(|t| {
         t.prepare_cached("SELECT signed, paths FROM declared WHERE stream = ?")?
@@ -64,15 +64,15 @@ pub fn declare(writer: &mut Writer, run: i64, stream: Stream, rule: &Volatile) -
     Ok(renewed)
 }
 
-/// Returns the lowest mark of the records that are concerned, or `None` if every value that was volatile still is.
+/// Returns the lowest mark of the records that need a new `seq`, or `None` if every value that was volatile still is.
 fn counts_again(before: &Volatile, now: &Volatile) -> Option<InPlace> {
     let is_covered = |path: &Vec<String>| now.paths.iter().any(|wider| path.starts_with(wider));
     let is_less = (before.signed && !now.signed) || !before.paths.iter().all(is_covered);
     is_less.then_some(if now.signed { InPlace::Declared } else { InPlace::Signatures })
 }
 
-/// Gives the marked records of a stream a new `seq`, and returns how many. If it is killed between two batches, the
-/// next run finds the rest.
+/// Gives a new `seq` to those records of a stream whose mark is at least `least`, and returns their number. If the
+/// run is killed between two batches, the next run does the rest.
 fn renew(writer: &mut Writer, run: i64, stream: Stream, least: InPlace) -> Result<u64> {
     let (mut renewed, mut after) = (0, String::new());
     loop {
@@ -100,8 +100,8 @@ fn renew(writer: &mut Writer, run: i64, stream: Stream, least: InPlace) -> Resul
     }
 }
 
-/// Gives one record a new `seq` and removes its mark. Returns `false`, and keeps the `seq`, if the record has no body
-/// to deliver.
+/// Gives a record a new `seq` and removes its mark. `before` is its present `seq`. Returns `false` and keeps the
+/// `seq` if the record has no body to deliver.
 fn move_on(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, before: i64) -> rusqlite::Result<bool> {
     let is_there: bool = t
         .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM body_{stream} WHERE seq = ?)"))?

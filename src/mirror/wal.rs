@@ -1,6 +1,7 @@
-//! The write-ahead log beside the mirror (`-wal`). SQLite folds it into the file by itself, a few megabytes at a
-//! time. If a program reads the mirror in one transaction for hours, everything written since stays in the log until
-//! that transaction ends.
+//! Watches the write-ahead log beside the mirror (`-wal`). SQLite moves the log's contents into the file by itself, a
+//! few megabytes at a time (a *checkpoint* of SQLite's). While a program reads the mirror in one transaction,
+//! everything written since that transaction began stays in the log. If such a transaction lasts for hours, the log
+//! becomes large.
 
 use std::path::{Path, PathBuf};
 
@@ -10,31 +11,31 @@ use super::store::Writer;
 use crate::error::Result;
 use crate::quantity::size as told;
 
-/// The size of the log, in bytes, from which a run reports it. A log that is folded in regularly has about 4 MiB.
+/// The size of the log, in bytes, from which a run reports it. Normally the log has about 4 MiB.
 const LARGE: u64 = 16 * 1024 * 1024;
 
-/// Bytes that the log keeps on disk after it was folded in.
+/// The size, in bytes, to which the log is truncated after a checkpoint of SQLite's.
 const KEPT: u64 = LARGE / 2;
 
-/// Returns the path of the file beside the mirror whose name has this ending.
+/// Returns the path of a file beside the mirror: the mirror's path followed by `ending`, such as `-wal`.
 pub fn beside(mirror: &Path, ending: &str) -> PathBuf {
     let mut name = mirror.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// Returns the size of the mirror's log in bytes; 0 if there is no log.
+/// Returns the size of the mirror's log in bytes, or 0 if there is no log.
 pub fn size(mirror: &Path) -> u64 {
     std::fs::metadata(beside(mirror, "-wal")).map_or(0, |log| log.len())
 }
 
-/// Makes SQLite truncate a large log to `KEPT` bytes when it was folded in.
+/// Makes SQLite truncate a large log to [`KEPT`] bytes after a checkpoint.
 pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_size_limit", KEPT)
 }
 
-/// Folds the log in. Returns a note if the log is large and cannot be folded in whole, because a program still reads
-/// the mirror as it was before.
+/// Moves the contents of the log into the mirror's file. Returns a note if the log is large and cannot be moved
+/// completely, because another program still reads an older state of the mirror.
 pub fn fold_in(writer: &mut Writer) -> Result<Option<String>> {
     let path = writer.path().to_owned();
     // `frames` are in the log; `folded` of them are in the file now.

@@ -1,24 +1,26 @@
-//! The documented exit codes. A code stays an [`Exit`] until `main` hands it to the operating system.
+//! The exit codes of the program, as its manual documents them. Code passes an [`Exit`] around; only `main` turns it
+//! into the number for the operating system.
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Complete.
+    /// The command did everything that it was asked to do.
     Complete = 0,
-    /// Failed.
+    /// Something failed for which no other code is meant, such as a destination that cannot be written.
     Failed = 1,
     /// A flag, a variable or a job file is wrong: a person must change something.
     Usage = 2,
-    /// Finished but incomplete. The next run goes on.
+    /// The run finished, but some streams are incomplete. The next run goes on where this one ended.
     Incomplete = 3,
-    /// Stopped on request or by a time box. The next run goes on.
+    /// The run was stopped on request or by a time limit. The next run goes on where this one ended.
     Stopped = 4,
-    /// A GraphQL answer refuses the credentials or a scope.
+    /// The API refused the credentials, or the key lacks a scope.
     Credentials = 5,
-    /// The API was unavailable, or the budget exhausted, for longer than the job allows.
+    /// The API was unavailable, or its request limit was exceeded, for longer than the job allows.
     Unavailable = 6,
-    /// The mirror is corrupt or newer, a checkpoint was refused, a verification failed, or deletions were refused.
+    /// The mirror is corrupt or was written by a newer version of the program, a checkpoint was refused, a
+    /// verification failed, or the program refused to apply deletions.
     Integrity = 7,
     /// Another run holds the lock, or another program has the mirror open for writing.
     Locked = 11,
@@ -38,14 +40,15 @@ const ORDER: [Exit; 9] = [
 ];
 
 impl Exit {
-    /// Returns which of several outcomes a command reports. The order is 2, 11, 5, 7, 6, 1, 4, 3, 0. Without any
-    /// outcome it is [`Exit::Complete`].
+    /// Returns the exit code that a command reports when its parts ended in several ways, one for each account for
+    /// example. The order of precedence is 2, 11, 5, 7, 6, 1, 4, 3, 0. Returns [`Exit::Complete`] if `outcomes` is
+    /// empty.
     pub fn first(outcomes: impl IntoIterator<Item = Exit>) -> Exit {
         let all: Vec<Exit> = outcomes.into_iter().collect();
         ORDER.into_iter().find(|exit| all.contains(exit)).unwrap_or(Exit::Complete)
     }
 
-    /// Returns the exit code for a number that an earlier run has stored. An unknown number means failure.
+    /// Returns the exit code for a number that an earlier run has stored. An unknown number becomes [`Exit::Failed`].
     pub fn of_code(code: u8) -> Exit {
         ORDER.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Failed)
     }
@@ -62,7 +65,7 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// Writes the number, which is what a report holds.
+/// Writes the exit code as its number, because a report shows the number.
 impl serde::Serialize for Exit {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.code())

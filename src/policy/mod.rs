@@ -1,9 +1,10 @@
-//! Decides what each kind of failure leads to. Retry loops, streams, deliveries and the exit code all ask here,
-//! instead of matching the kinds of an error themselves.
+//! Decides what each kind of failure leads to. Retry loops, streams, deliveries and the exit code all ask this
+//! module, instead of matching the kinds of an error themselves.
 //!
 //! Two exhaustive tables hold the decisions, so that a new kind does not compile until someone decides about it.
-//! [`decide`] says what to do, with which exit code, and what the operator can do. [`Subject`] says what a failure is
-//! about; from it follow the answers that the retry loops need.
+//! [`decide`] returns the action, the exit code, and a hint for the operator. [`Subject`] names the thing that a
+//! failure is about, such as the token or one record. The functions beside it answer the retry loops' questions,
+//! mostly from the subject.
 
 mod exit;
 mod subject;
@@ -13,45 +14,45 @@ use crate::error::Kind;
 pub use self::exit::Exit;
 pub use self::subject::*;
 
-/// What to do about a failed request.
+/// What the program does about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Ask again after a delay, until the patience is used up.
+    /// Ask again after a delay, for as long as the [`Patience`] allows.
     Retry(Patience),
-    /// Pause every request until the limit resets, then ask again.
+    /// Pause every request until the request limit resets, then ask again.
     Pause,
-    /// Renew this generation of the token and ask again at once.
+    /// Renew the token that the server called expired, and ask again at once.
     Renew,
     /// Renew the token and ask again. Give up when the failure comes back with two new tokens in a row, because then
     /// the token is not the reason. (For a missing scope, one new token is enough: `source` renews once a stream.)
     RenewOnce,
     /// Fail this stream and go on with the others, because asking again gives the same answer.
     FailStream,
-    /// End the run, because nothing can go on.
+    /// End the run, because nothing else in it can succeed or is safe to do.
     FailRun,
 }
 
-/// How long a failure is worth retrying. The job sets the durations.
+/// How long to retry a failure. The job's settings give the exact durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// Minutes: something outside is broken and will be mended.
+    /// Minutes: something outside is broken and will probably be repaired.
     Long,
-    /// Seconds: the same question will probably fail the same way.
+    /// Seconds: the same question will probably fail the same way again.
     Short,
 }
 
-/// A decision about a kind of failure.
+/// What a kind of failure leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What to do now.
+    /// What the program does about the failure.
     pub action: Action,
-    /// The exit code when this failure ends the run.
+    /// The exit code if this failure ends the run.
     pub exit: Exit,
-    /// What the operator can do, on one line.
+    /// What the operator can do about the failure, in one line.
     pub hint: &'static str,
 }
 
-/// Returns what a kind of failure leads to.
+/// Returns the action, the exit code and the hint for a kind of failure.
 #[allow(clippy::too_many_lines)] // one table
 pub fn decide(kind: &Kind) -> Decision {
     use Action::{FailRun, FailStream, Pause, Renew, RenewOnce, Retry};

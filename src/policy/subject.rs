@@ -1,47 +1,50 @@
-//! Says what a failure is about, and what follows from that for the code that met it.
+//! Names the thing that a failure is about, and answers the questions of the code that meets it. Examples: may one
+//! record be the reason, may a smaller page help?
 //!
-//! A question about a kind belongs here, and not into a match at its caller. A new kind then gets its subject here,
-//! and most questions below have an answer for it.
+//! A caller that has a question about an error kind finds it as a function here, instead of matching kinds itself. A
+//! new kind then needs a subject in one table, and most functions below answer correctly for it.
 
 use crate::error::{Error, Kind};
 
 use super::{Action, Patience, decide};
 
-/// What a failure is about. A subject that explains others stands before them: an expired token explains a field that
-/// failed, and not the other way round.
+/// The thing that a failure is about. The order of the variants matters up to `Record`: of several errors in one
+/// answer, the one whose subject comes first explains the others. For example, an expired token explains a field that
+/// failed, but not the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// The client id or its secret.
+    /// The API key: the client id or its secret.
     Key,
-    /// The token.
+    /// The access token.
     Token,
-    /// A scope of the key.
+    /// A scope that the API key lacks.
     Scope,
-    /// The limit of requests.
+    /// The request limit.
     Limit,
-    /// The query's own text: the server does not know a name in it.
+    /// The query itself: the server does not know a name in it.
     Query,
     /// One field of one record.
     Record,
-    /// One question. The server does not say why it failed.
+    /// One question of a request failed, and the server gave no reason that points at anything wider.
     Question,
-    /// The size of an answer, or how long the server takes to make one.
+    /// The size of an answer, or the time that the server takes to produce it.
     Size,
-    /// The list of one parent record: a conversation's messages.
+    /// The list of one parent record, such as a conversation's messages.
     Partition,
-    /// The API as a whole, for now.
+    /// The API as a whole, which does not work for now.
     Api,
-    /// The address: something else answers there.
+    /// The configured address of the API, or the way to it: another server answers, its certificate is not trusted,
+    /// or a firewall refuses this machine.
     Address,
-    /// The mirror.
+    /// The mirror file.
     Mirror,
-    /// A destination.
+    /// A destination of the job.
     Destination,
-    /// The command, its settings, or this program.
+    /// The command line, the settings, or this program itself.
     Command,
 }
 
-/// Returns what a kind of failure is about.
+/// Returns the thing that a kind of failure is about.
 pub fn subject(kind: &Kind) -> Subject {
     match kind {
         Kind::InvalidClient => Subject::Key,
@@ -80,31 +83,31 @@ pub fn is_outage(kind: &Kind) -> bool {
     matches!(decide(kind).action, Action::Retry(Patience::Long) | Action::Pause)
 }
 
-/// Returns whether the failure of one stream ends the run. Either every stream would meet it, or the run must not
-/// build on what failed.
+/// Returns whether a failure that one stream met ends the whole run. Either every other stream would meet the same
+/// failure, or the run must not build on its result.
 pub fn ends_the_run(kind: &Kind) -> bool {
     decide(kind).action == Action::FailRun || *kind == Kind::Unauthorized
 }
 
-/// Returns whether the failure names a record whose field failed.
+/// Returns whether the error tells which record's field failed.
 pub fn names_a_record(kind: &Kind) -> bool {
     subject(kind) == Subject::Record
 }
 
-/// Returns whether one record of a page may be the reason that the page fails.
+/// Returns whether a single record of a page may be the reason that the page fails.
 pub fn may_be_of_a_record(kind: &Kind) -> bool {
     matches!(subject(kind), Subject::Record | Subject::Question)
 }
 
-/// Returns whether the query's spelling may be the reason: the server understood the request, but it does not know
-/// what the query asks for, or its answer lacks the list.
+/// Returns whether the spelling of the query may be the reason. The server then understood the request, but does not
+/// know a name in the query, or its answer lacks the list.
 pub fn may_be_of_spelling(kind: &Kind) -> bool {
     matches!(kind, Kind::QueryRejected { .. } | Kind::PartialData)
 }
 
-/// Returns whether the other questions of the request may be the reason. Either the request was too much as a whole,
-/// or another question in it was wrong and took this one down with it. An error that the server addresses to one
-/// question is that question's own, unless it is about the query's text or the size.
+/// Returns whether a question may have failed because of the other questions in its request. Either the request was
+/// too large as a whole, or another question in it was wrong and made this one fail, too. If the server names the
+/// question that failed, the others are not the reason, unless the error is about the query or the size.
 pub fn may_be_of_other_questions(error: &Error) -> bool {
     match subject(&error.kind) {
         Subject::Query | Subject::Size => true,
@@ -113,38 +116,40 @@ pub fn may_be_of_other_questions(error: &Error) -> bool {
     }
 }
 
-/// Returns whether the answer took too long. That says less about how much a request may carry than a refusal does.
+/// Returns whether the answer took too long. A timeout is weaker evidence of the largest possible request than a
+/// refusal.
 pub fn is_slowness(kind: &Kind) -> bool {
     *kind == Kind::TimedOut
 }
 
-/// Returns whether the server says that the caller may not ask, or may not ask now.
+/// Returns whether the server says that the caller may not ask at all, or not at this moment.
 pub fn is_denial(kind: &Kind) -> bool {
     matches!(subject(kind), Subject::Token | Subject::Scope | Subject::Limit)
 }
 
-/// Returns whether the failure denies the whole request, so that an empty list beside it is no answer. A missing
-/// scope is not among these, because it denies one stream only.
+/// Returns whether the failure denies the whole request. An empty list in the same answer then does not mean that the
+/// list is empty. A missing scope denies one stream only, so this returns `false` for it.
 pub fn denies_a_request(kind: &Kind) -> bool {
     matches!(subject(kind), Subject::Key | Subject::Token | Subject::Limit)
 }
 
-/// Returns whether the failure says only that something failed.
+/// Returns whether the error gives no reason: something failed, and the server does not say what.
 pub fn is_general(kind: &Kind) -> bool {
     matches!(kind, Kind::ServerFault | Kind::PartialData | Kind::UnknownFailure)
 }
 
-/// Returns whether a server may answer so when it is asked for the list of a parent record that does not exist.
+/// Returns whether a server may answer with this error when it is asked for the list of a parent record that does not
+/// exist.
 pub fn may_mean_no_such_record(kind: &Kind) -> bool {
     matches!(subject(kind), Subject::Question | Subject::Query)
 }
 
-/// Returns whether a list that fails so must have rows: one of its rows, or their size, is the reason.
+/// Returns whether a list that fails with this error has rows, because one of its rows, or their size, is the reason.
 pub fn shows_that_rows_exist(kind: &Kind) -> bool {
     matches!(kind, Kind::FieldFailed { .. } | Kind::TooLarge)
 }
 
-/// Returns whether a list that cannot be read for this reason may belong to a record that is gone or was merged into
+/// Returns whether a list that fails with this error may belong to a parent record that was deleted or merged into
 /// another.
 pub fn may_be_of_a_lost_record(kind: &Kind) -> bool {
     may_mean_no_such_record(kind)
@@ -154,31 +159,32 @@ pub fn may_be_of_a_lost_record(kind: &Kind) -> bool {
         )
 }
 
-/// Returns whether something in front of the API may have refused the token (HTTP 401), so that a new token is worth
-/// a request.
+/// Returns whether something in front of the API, such as a proxy, may have refused the token (HTTP 401). Then a
+/// request for a new token is worth its cost.
 pub fn may_be_of_the_token(kind: &Kind) -> bool {
     matches!(kind, Kind::TurnedAway { is_unauthorized: true } | Kind::Fronted { is_unauthorized: true })
 }
 
-/// Which partitions a failure of one partition concerns.
+/// How many partitions of a stream a failure concerns that one of them met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concerns {
-    /// This partition alone.
+    /// Only the partition that met the failure.
     Itself,
-    /// Every partition.
+    /// Every partition of the stream.
     All,
-    /// Unknown: the failure does not say. The caller finds out by asking whether another partition is answered now.
+    /// Unknown. The caller finds out by asking for another partition: if that one is answered, the failure concerns
+    /// only the first.
     Unclear,
 }
 
-/// Returns which partitions a failure of one partition concerns.
+/// Returns which partitions a failure concerns that one partition met.
 ///
 /// | decision about the failure | partitions |
 /// |---|---|
-/// | a short retry | this one |
+/// | a short retry | only this one |
 /// | a long retry, a pause, a new token | unclear |
 /// | the run fails | all |
-/// | the stream fails: too large, rows of another list, contradicted | this one |
+/// | the stream fails: too large, rows of another list, contradicted | only this one |
 /// | the stream fails: the query is refused and no field is named | unclear |
 /// | the stream fails: anything else | all |
 pub fn concerns(kind: &Kind) -> Concerns {
@@ -197,9 +203,9 @@ pub fn concerns(kind: &Kind) -> Concerns {
 /// How many rows to ask for after a page that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FewerRows {
-    /// Half as many, because the answer was too much.
+    /// Half as many as before, because the answer was too large or too slow.
     Half,
-    /// As many as the server names in its refusal. If it names no number, half as many may help.
+    /// The number that the server names in its refusal. If it names no number, half as many as before may help.
     Named,
 }
 
@@ -213,8 +219,9 @@ pub fn fewer_rows(kind: &Kind) -> Option<FewerRows> {
     }
 }
 
-/// Returns what a failure is at an address that has answered as the API before. An answer there that is not GraphQL
-/// then comes from something that stands in front of the API for a while.
+/// Returns the kind to use if a failure occurs at an address that has answered as the API before. An answer that is
+/// not GraphQL then comes from something in front of the API, for a while: the kind becomes `Fronted` and is retried.
+/// Every other kind is returned unchanged.
 pub fn at_a_known_address(kind: Kind) -> Kind {
     match kind {
         Kind::WrongEndpoint | Kind::Redirected | Kind::Untrusted => Kind::Fronted { is_unauthorized: false },
@@ -223,8 +230,8 @@ pub fn at_a_known_address(kind: Kind) -> Kind {
     }
 }
 
-/// Returns what a failure is when a token was asked for. A refused token or scope is then a refused pair of client id
-/// and secret, because the request carries nothing else.
+/// Returns the kind to use if a failure occurs while a token is requested. A refused token or scope then means a
+/// refused client id and secret, because the request carries nothing else. Every other kind is returned unchanged.
 pub fn of_a_token_request(kind: Kind) -> Kind {
     match subject(&kind) {
         Subject::Token | Subject::Scope => Kind::InvalidClient,
@@ -232,18 +239,18 @@ pub fn of_a_token_request(kind: Kind) -> Kind {
     }
 }
 
-/// Returns whether a destination's failure must stop the run before anything is read. Either another run is at work
-/// there, or what this mirror would deliver next would be wrong.
+/// Returns whether a destination's failure must stop the run before anything is read. Either another run is writing
+/// to the destination, or the mirror would deliver wrong data to it next.
 pub fn stops_every_delivery(kind: &Kind) -> bool {
     matches!(kind, Kind::Locked | Kind::DestinationOfAnother)
 }
 
-/// Returns whether a destination may recover by itself, in time.
+/// Returns whether a destination's failure may end without anyone's help, such as a server that cannot be reached.
 pub fn may_pass_by_itself(kind: &Kind) -> bool {
     matches!(kind, Kind::DestinationUnreachable | Kind::DestinationFull)
 }
 
-/// Returns whether a destination could not be read. Such a failure says nothing about what lies there.
+/// Returns whether a destination could not be read. Such a failure says nothing about the data in it.
 pub fn is_unread(kind: &Kind) -> bool {
     matches!(kind, Kind::DestinationUnwritable | Kind::DestinationUnreachable)
 }
@@ -253,8 +260,8 @@ pub fn is_of_the_mirror(kind: &Kind) -> bool {
     matches!(kind, Kind::MirrorBusy | Kind::MirrorCorrupt | Kind::RecordDamaged)
 }
 
-/// Returns whether a request was not made, because the command may make no more. A question that was not asked is not
-/// a question that was refused.
+/// Returns whether a request was not sent because the command has used up its requests. The server did not refuse
+/// anything then.
 pub fn was_not_asked(kind: &Kind) -> bool {
     *kind == Kind::Spent
 }

@@ -1,5 +1,5 @@
-//! Finds values inside a record's JSON text by the path of names that leads to them, and replaces them. All other
-//! bytes stay as they were sent.
+//! Finds and replaces values inside a record's JSON. A *path* is the list of member names that leads to a value, such
+//! as `media`, `url`. All other bytes stay as the server sent them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,21 +8,23 @@ use std::ops::Range;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A byte range of a JSON text, and the JSON that replaces it.
+/// A byte range of a JSON string, and the JSON to put in its place.
 pub type Span = (Range<usize>, Cow<'static, str>);
 
-/// Reports the byte range of every value that `path` leads to. A list on the way stands for each of its objects. A
-/// member that occurs twice is reported twice.
+/// Calls `found` with the byte range of every value in the JSON `text` that `path` leads to. If the path meets a
+/// list, it goes on in each of the list's items. A member that occurs twice in an object is reported twice.
 pub fn find(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
     below(text, text.as_ptr() as usize, path, false, found);
 }
 
-/// Does the same as [`find`], and also reports a value at which the path ends early because it has no members (a
-/// text, a number). The value that `path` means may be inside it.
+/// Does the same as [`find`], and also reports a value at which the path ends early because it has no members.
+/// Example: the path is `sender`, `phone`, but `sender` is a string. The wanted value may then be inside that string.
 pub fn find_or_last(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
     below(text, text.as_ptr() as usize, path, true, found);
 }
 
+/// Follows `path` from the JSON value `text`, for [`find`] and [`find_or_last`]. `base` is the address of the first
+/// byte of the complete JSON. If `stops` is `true`, a value at which the path ends early is reported, too.
 fn below(text: &str, base: usize, path: &[String], stops: bool, found: &mut impl FnMut(Range<usize>)) {
     match (text.as_bytes().first(), path) {
         (Some(b'['), _) => {
@@ -49,7 +51,7 @@ fn below(text: &str, base: usize, path: &[String], stops: bool, found: &mut impl
     }
 }
 
-/// Calls `each` with the name and the JSON text of every member of an object.
+/// Calls `each` with the name and the JSON of every member of the object `text`.
 pub fn members(text: &str, each: &mut dyn FnMut(&str, &str)) {
     // The text was parsed when the record was read, so parsing cannot fail here.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(Members(each));
@@ -75,8 +77,8 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 }
 
-/// Returns the text with the spans replaced, or `None` if there are no spans. If one span lies inside another, the
-/// outer one counts.
+/// Returns `text` with each span replaced, or `None` if there are no spans. If one span is inside another, only the
+/// outer one is replaced.
 pub fn replaced(text: &str, mut spans: Vec<Span>) -> Option<String> {
     if spans.is_empty() {
         return None;

@@ -1,14 +1,14 @@
-//! Masks for personal data: a job drops, redacts or hashes values before they leave the mirror, or before they enter
-//! it.
+//! Masks for personal data: a job removes, redacts or hashes values before they leave the mirror, or before they
+//! enter it.
 //!
-//! A mask works on a record's JSON text, either where a page is stored or at the one reader that feeds every
-//! destination ([`Masked`]). So no destination needs to know of masks, and a value that does not fit its column's
-//! type is masked before it goes into `_extra`. Every mask leaves null as it is: that a value is missing is no
-//! secret, and `drop` makes the others look the same. The column stays, so schemas do not change.
+//! A mask works on a record's JSON, in one of two points: where a page is stored, or in the one reader that feeds
+//! every destination ([`Masked`]). So destinations need not know of masks. A value that does not fit its column's
+//! type is masked before a destination moves it to `_extra`. Every mask leaves null as it is: a missing value is no
+//! secret, and `drop` makes every other value null as well. The column stays, so schemas do not change.
 //!
-//! `hmac` is HMAC-SHA-256 in hex, over a text's characters or over another value's compact JSON. Its key comes from
+//! `hmac` is HMAC-SHA-256 in hex: of a string's characters, or of any other value's compact JSON. Its key comes from
 //! the environment. The same value has the same hash in every column, stream and night, so that joins and counts
-//! work. Without the key, nobody can find a telephone number by trying all of them.
+//! work. Without the key, nobody can find a telephone number by hashing all possible numbers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,18 +26,18 @@ use crate::record::{Change, Extent, ForgottenUpTo, Reader, Record, Records, SeqR
 use crate::secret::Secret;
 use crate::streams::{PerStream, Stream};
 
-/// The treatment of a value.
+/// How a mask changes a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
-    /// It becomes null.
+    /// The value becomes null.
     Drop,
-    /// It becomes a keyed hash of itself.
+    /// The value becomes its keyed hash.
     Hmac,
-    /// It becomes `[redacted]`.
+    /// The value becomes `[redacted]`.
     Redact,
 }
 
-/// A flag that all clones share; once set, it stays set.
+/// A flag that can be set but not cleared. All clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Flag(Arc<AtomicBool>);
 
@@ -51,24 +51,24 @@ impl Flag {
     }
 }
 
-/// A path to values, and their treatment.
+/// One mask of a job: which values it changes, and how.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// The names that lead to the value: a column, then members inside it. `_extra` means every field without a
-    /// column.
+    /// The member names that lead to the values: first a column, then members inside its value. `_extra` as the first
+    /// name stands for every field without a column.
     pub path: Vec<String>,
-    /// The treatment.
+    /// How the values are changed.
     pub how: Treatment,
-    /// Set once the path has led to a value.
+    /// Set once the path has led to a value in some record. A rule that was never met may contain a typing error.
     pub met: Flag,
 }
 
-/// The masks of a job.
+/// All masks of a job, with their key.
 #[derive(Clone)]
 pub struct Masks {
-    /// The rules of each stream.
+    /// The masks of each stream.
     pub rules: PerStream<Vec<Rule>>,
-    /// The key of `hmac`, and of the hash by which a change in a masked record is detected.
+    /// The key of the hashes that replace masked values, and of the hash that detects changes in records with masks.
     pub key: Secret,
     /// For each stream: set once a record has gone through the masks.
     pub used: PerStream<Flag>,
@@ -89,22 +89,22 @@ impl fmt::Debug for Masks {
 /// The JSON that replaces a redacted value.
 const REDACTED: &str = "\"[redacted]\"";
 
-/// The column that holds fields without a column.
+/// The name that stands for every field without a column.
 const EXTRA: &str = "_extra";
 
 impl Masks {
-    /// Returns `true` if there are no rules.
+    /// Returns `true` if no stream has a mask.
     pub fn is_empty(&self) -> bool {
         crate::streams::ALL.into_iter().all(|s| self.rules[s].is_empty())
     }
 
-    /// Returns `true` if a rule has this treatment.
+    /// Returns `true` if at least one mask uses this treatment.
     pub fn rules_of(&self, how: Treatment) -> bool {
         crate::streams::ALL.into_iter().any(|s| self.rules[s].iter().any(|r| r.how == how))
     }
 
-    /// Returns a name for these masks and their key that does not reveal them: equal masks have equal names. Empty
-    /// without rules.
+    /// Returns a fingerprint of the masks and their key. Equal masks have equal fingerprints, and the fingerprint
+    /// reveals neither the masks nor the key. Returns an empty string if there are no masks.
     pub fn fingerprint(&self) -> String {
         if self.is_empty() {
             return String::new();
@@ -117,7 +117,8 @@ impl Masks {
         self.hmac(format!("masks\n{}", all.join("\n")).as_bytes())
     }
 
-    /// Returns a name for one stream's masks, like [`Masks::fingerprint`]. The key counts only if a rule uses it.
+    /// Returns a fingerprint of one stream's masks, like [`Masks::fingerprint`]. The key affects it only if a mask of
+    /// the stream hashes.
     pub fn fingerprint_of(&self, stream: Stream) -> String {
         let mut one = Masks { key: self.key.clone(), ..Masks::default() };
         one.rules[stream].clone_from(&self.rules[stream]);
@@ -127,7 +128,8 @@ impl Masks {
         one.fingerprint()
     }
 
-    /// Returns the paths that led to no value, although records of the stream have gone through the masks.
+    /// Returns the paths of a stream's masks that led to no value in any record. Returns none if no record of the
+    /// stream has gone through the masks yet.
     pub fn unmet(&self, stream: Stream) -> Vec<&[String]> {
         if !self.used[stream].is_set() {
             return Vec::new();
@@ -135,7 +137,7 @@ impl Masks {
         self.rules[stream].iter().filter(|rule| !rule.met.is_set()).map(|rule| &rule.path[..]).collect()
     }
 
-    /// Returns a record's JSON text with its masks applied.
+    /// Returns a record's JSON with the stream's masks applied.
     pub fn on<'t>(&self, stream: Stream, text: &'t str) -> Cow<'t, str> {
         self.used[stream].set();
         let mut spans: Vec<Span> = Vec::new();
@@ -145,11 +147,12 @@ impl Masks {
         json_paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// Applies the masks to a page's records. They get a body of their own, and hashes of the masked text.
+    /// Returns a page's records with the masks applied. The result has a body of its own, and each record's hash is
+    /// that of the masked JSON.
     ///
-    /// Records whose stream has partitions (conversations) get a keyed hash of the unmasked text instead. The masked
-    /// value, such as the last message, may be the only sign that the partition has something new. `Err` if a record
-    /// is not UTF-8.
+    /// A stream whose records have partitions (conversations) is an exception: its records get a keyed hash of the
+    /// unmasked JSON. Otherwise, a change in a masked value would go unnoticed, and that value, such as the last
+    /// message, may be the only sign that the partition has something new. Returns an error if a record is not UTF-8.
     pub fn apply_to_page(&self, stream: Stream, records: &Records, volatile: &Volatile) -> Result<Records> {
         let (mut body, mut rows) = (String::new(), Vec::with_capacity(records.rows.len()));
         for row in &records.rows {
@@ -172,12 +175,12 @@ impl Masks {
         Ok(Records { body: body.into(), rows })
     }
 
-    /// Returns `true` if changes in the stream's records are detected by their unmasked text.
+    /// Returns `true` if changes in the stream's records are detected by a hash of their unmasked JSON.
     pub fn hashes_unmasked(&self, stream: Stream) -> bool {
         has_partitions(stream) && !self.rules[stream].is_empty()
     }
 
-    /// Returns a keyed hash of a hash. Without the key, nobody can find the hashed text by trying.
+    /// Returns a keyed hash of `hash`. Without the key, nobody can find the hashed text by trying possible texts.
     fn keyed(&self, hash: u128) -> u128 {
         let text = self.hmac(format!("record\n{hash:032x}").as_bytes());
         u128::from_str_radix(text.get(..32).unwrap_or_default(), 16).unwrap_or(hash)
@@ -206,6 +209,7 @@ impl Masks {
         }
     }
 
+    /// Returns the JSON that replaces the JSON `value`.
     fn instead(&self, how: Treatment, value: &str) -> Cow<'static, str> {
         match how {
             _ if value == "null" => "null".into(),
@@ -228,16 +232,17 @@ impl Masks {
     }
 }
 
-/// Returns `true` if the records of this stream partition another stream.
+/// Returns `true` if each record of this stream has a partition of another stream, as a conversation has its
+/// messages.
 pub fn has_partitions(stream: Stream) -> bool {
     crate::streams::ALL.into_iter().any(|s| s.definition().parent == Some(stream))
 }
 
-/// A reader that applies masks to every record.
+/// A reader that applies masks to the records of another reader.
 pub struct Masked<'r> {
-    /// The reader that it wraps.
+    /// The reader that supplies the unmasked records.
     pub reader: &'r dyn Reader,
-    /// The masks.
+    /// The masks to apply.
     pub masks: &'r Masks,
 }
 

@@ -1,7 +1,8 @@
-//! Records on their way from the source through the mirror to the destinations, which do not know one another.
+//! Defines the form in which records go from the source through the mirror to the destinations. These three do not
+//! know one another, but all know this module.
 //!
-//! A page's rows stay raw text in the one buffer in which they arrived. Nothing is copied between the socket and the
-//! database.
+//! A page's rows stay raw JSON in the one buffer in which the answer arrived. Nothing is copied between the socket
+//! and the database.
 
 pub mod json_paths;
 pub mod mask;
@@ -22,47 +23,47 @@ use crate::number;
 use crate::record::volatile::Volatile;
 use crate::streams::{DateForm, Stream};
 
-/// The rows of one page, in the order of the answer.
+/// The records of one page, in the order of the server's answer.
 #[derive(Clone, Default)]
 pub struct Records {
-    /// The body of the answer, which contains the rows.
+    /// The body of the answer. It contains the JSON of every row.
     pub body: Bytes,
-    /// The rows.
+    /// The records of the page, in the server's order.
     pub rows: Vec<Record>,
 }
 
-/// One row: its byte range, its id, and the hash of its bytes.
+/// One record of a page: where its JSON is, its id, and a hash by which changes are detected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its byte range in [`Records::body`].
+    /// The byte range of the record's JSON in [`Records::body`].
     pub range: Range<usize>,
     /// The record's id.
     pub id: Box<str>,
-    /// xxh3-128 of its bytes without volatile values (see [`volatile`]).
+    /// The xxh3-128 hash of the record's JSON without volatile values (see [`volatile`]).
     pub hash: u128,
-    /// `true` if it holds volatile values.
+    /// `true` if the record holds volatile values, which the hash leaves out.
     pub volatile: bool,
-    /// Number of lone surrogates that were replaced in it.
+    /// The number of lone surrogates that were replaced in the record's JSON.
     pub repaired: u32,
 }
 
 impl Records {
-    /// Returns the JSON text of a row.
+    /// Returns the JSON of a record of this page.
     pub fn payload(&self, row: &Record) -> &[u8] {
         &self.body[row.range.clone()]
     }
 }
 
-/// Describes what a stream holds at one moment.
+/// How many current records a stream has at one moment, and their seqs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
-    /// Number of current records.
+    /// The number of current records.
     pub records: u64,
-    /// The lowest and the highest seq among them; `None` if there are no records.
+    /// The lowest and the highest seq of the current records, or `None` if there are no records.
     pub seqs: Option<(i64, i64)>,
 }
 
-/// A range of seqs, both ends included.
+/// A range of seqs. Both ends, `first` and `last`, belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SeqRange {
@@ -72,19 +73,19 @@ pub struct SeqRange {
     pub last: i64,
 }
 
-/// The kind of a change, from the view of the destination that receives it.
+/// The kind of a change, from the point of view of the destination that receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// The destination does not hold the record.
+    /// The destination does not hold the record yet.
     Insert,
     /// The destination holds the record with other values.
     Update,
-    /// The record is deleted.
+    /// The record was deleted.
     Delete,
 }
 
 impl Op {
-    /// Returns the name used in files and tables.
+    /// Returns the name of the kind in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Op::Insert => "insert",
@@ -101,28 +102,29 @@ pub struct Change<'r> {
     pub seq: i64,
     /// The record's id.
     pub id: &'r str,
-    /// The record's JSON text; `None` for a tombstone.
+    /// The record's JSON, or `None` for a tombstone.
     pub payload: Option<&'r str>,
     /// The kind of the change.
     pub op: Op,
-    /// When the mirror stored it, in milliseconds since 1970, to the minute; `None` if unknown.
+    /// When the mirror stored the change, in milliseconds since 1970 with a precision of one minute. `None` if
+    /// unknown.
     pub synced_at: Option<i64>,
-    /// The run that stored it; `None` if unknown.
+    /// The run that stored the change, or `None` if unknown.
     pub run: Option<i64>,
 }
 
-/// Reads records as they are at one moment, whatever is written meanwhile. The mirror implements this trait; it is
-/// all that destinations know of the mirror.
+/// Reads records as they are at one moment. Later writes do not affect what it returns. The mirror implements this
+/// trait, and destinations know nothing else of the mirror.
 pub trait Reader {
-    /// Returns what a stream holds.
+    /// Returns how many current records a stream has, and their lowest and highest seq.
     fn extent(&self, stream: Stream) -> Result<Extent>;
 
-    /// Calls `each` with (id, payload) for every current record of a stream, in the order of the ids' bytes.
+    /// Calls `each` with the id and the JSON of every current record of a stream, in the byte order of the ids.
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()>;
 
-    /// Calls `each` with every change of a stream whose seq is in `range`, in the order of seqs. An id comes at most
-    /// once, with its last change. `fed` is the last seq that the destination has received, or 0 if it holds nothing;
-    /// it decides between [`Op::Insert`] and [`Op::Update`].
+    /// Calls `each` with every change of a stream whose seq is in `range`, in the order of seqs. A record comes at
+    /// most once, with its last change. `fed` is the last seq that the destination has received, or 0 if it holds
+    /// nothing. It decides between [`Op::Insert`] and [`Op::Update`].
     fn changes(
         &self,
         stream: Stream,
@@ -131,30 +133,31 @@ pub trait Reader {
         each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
     ) -> Result<()>;
 
-    /// Returns the last seq given to any change of any stream; 0 if there are no changes.
+    /// Returns the highest seq that any change of any stream has, or 0 if there are no changes.
     fn last_seq(&self) -> Result<i64>;
 
-    /// Returns the lowest seq of a change of a stream in `range`, or `None` if there is no change.
+    /// Returns the lowest seq in `range` at which a record of the stream changed or was deleted, or `None` if there
+    /// is no such seq.
     fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>>;
 
-    /// Returns the seq of the `n`-th current record (from 1) of a stream in `range`, without tombstones. `None` if
-    /// there are fewer.
+    /// Returns the seq of the `n`-th current record of a stream in `range`, in the order of seqs and counted from 1.
+    /// Tombstones do not count. Returns `None` if the range has fewer records.
     fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>>;
 
-    /// Returns which part of a stream's past the mirror no longer holds.
+    /// Returns up to which seqs the mirror has removed payloads and tombstones of a stream.
     fn past(&self, stream: Stream) -> Result<ForgottenUpTo>;
 }
 
-/// Describes up to which seq the mirror no longer holds parts of a stream's past; 0 means that it holds all of it.
+/// Up to which seqs the mirror has removed parts of a stream's past. 0 means that it has removed nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ForgottenUpTo {
-    /// Last seq whose payloads may be gone.
+    /// The highest seq whose payload may be removed.
     pub dropped: i64,
-    /// Last seq whose tombstones may be gone.
+    /// The highest seq whose tombstone may be removed.
     pub forgotten: i64,
 }
 
-/// Shows sizes only, never the body.
+/// Shows sizes only, never the body, because the body holds personal data.
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Records").field("bytes", &self.body.len()).field("rows", &self.rows.len()).finish()
@@ -162,8 +165,8 @@ impl fmt::Debug for Records {
 }
 
 impl Record {
-    /// Returns the record whose JSON text `text` starts at byte `start` of the body, or `None` if it has no usable
-    /// id.
+    /// Reads a record from its JSON `text`, which starts at byte `start` of the body. `id_field` names the member
+    /// with the id, and `rule` says which values are volatile. Returns `None` if the record has no usable id.
     pub fn read(id_field: &str, text: &str, start: usize, rule: &Volatile) -> Option<Record> {
         let id = id_of(id_field, text)?;
         let (hash, volatile) = rule.hash(text);
@@ -171,11 +174,11 @@ impl Record {
     }
 }
 
-/// Returns the record's id: a text as it is, a number as its digits. Returns `None` if:
+/// Returns the record's id from the member `field`: a string as it is, a number as its digits. Returns `None` if:
 ///
-/// - the id is missing, empty, or neither a text nor a number;
+/// - the id is missing, empty, or neither a string nor a number;
 /// - the record gives two different ids;
-/// - a member's name contains a replaced character, because that member may be the id.
+/// - a member's name contains U+FFFD, which replaced a broken character: that member may be the id.
 fn id_of(field: &str, text: &str) -> Option<Box<str>> {
     let found = serde_json::Deserializer::from_str(text).deserialize_map(Members(field)).ok()?;
     let raw = found.value.filter(|_| !found.is_broken)?.get();
@@ -187,13 +190,13 @@ fn id_of(field: &str, text: &str) -> Option<Box<str>> {
     Some(id).filter(|id| !id.is_empty()).map(String::into_boxed_str)
 }
 
-/// Returns the JSON text of a member of an object, if the object has it.
+/// Returns the JSON of the member `name` of the JSON object `text`, or `None` if the object has no such member.
 pub(crate) fn member<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     serde_json::Deserializer::from_str(text).deserialize_map(Search(name)).ok()?.map(RawValue::get)
 }
 
-/// Returns the moment at this path in a record's JSON text, in milliseconds since 1970. `None` if the path leads
-/// nowhere or the value is not a moment of that form.
+/// Returns the moment at `path` in a record's JSON, in milliseconds since 1970. Returns `None` if the path leads to
+/// no value, or the value is not a moment in this form.
 pub fn moment(text: &str, path: &[&str], form: DateForm) -> Option<i64> {
     let raw = path.iter().try_fold(text, |inside, name| member(inside, name))?;
     let text: Cow<'_, str> = if raw.starts_with('"') { serde_json::from_str(raw).ok()? } else { raw.into() };
@@ -203,13 +206,15 @@ pub fn moment(text: &str, path: &[&str], form: DateForm) -> Option<i64> {
     Some(micros.div_euclid(1000))
 }
 
-/// Finds the value of one member, and whether the record's only value for it can be trusted.
+/// Finds the value of the member with this name, and whether the object gives that value without contradiction.
 struct Members<'f>(&'f str);
 
+/// What [`Members`] finds: the value, if the object has the member, and whether it can be trusted.
 #[derive(Default)]
 struct FoundMember<'de> {
     value: Option<&'de RawValue>,
-    /// `true` if the member occurs twice with different values, or a member's name contains a replaced character.
+    /// `true` if the member occurs twice with different values, or if any member's name contains U+FFFD, which
+    /// replaced a broken character.
     is_broken: bool,
 }
 
@@ -234,7 +239,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 }
 
-/// Finds the value of one member; the last one if it occurs twice.
+/// Finds the value of the member with this name. If the member occurs twice, the last one counts.
 struct Search<'f>(&'f str);
 impl<'de> Visitor<'de> for Search<'_> {
     type Value = Option<&'de RawValue>;

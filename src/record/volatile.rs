@@ -1,9 +1,9 @@
-//! Volatile values: values that change although the record does not, such as addresses of pictures that are signed
-//! anew in each answer. They stay out of a record's hash, so that a record counts as changed only when something else
-//! in it changes.
+//! Volatile values: values that change although the record does not, such as URLs of pictures that the server signs
+//! anew in each answer. They are left out of a record's hash, so that a record counts as changed only when something
+//! else in it changes.
 //!
-//! A job declares volatile values column by column. In addition, a text that looks like a signed address is hashed
-//! without its query part. The names in the query decide, in upper or lower case:
+//! A job declares volatile values column by column. In addition, a string that looks like a signed URL is hashed
+//! without its query part. The names of the query's parameters decide whether it does, in upper or lower case:
 //!
 //! | names | origin |
 //! |---|---|
@@ -13,7 +13,8 @@
 //! | `oh` with `oe`, `ext` with `hash` | pictures of Meta's services |
 //! | `token` with `expires` | many other services |
 //!
-//! A record without volatile values is hashed as its bytes. Finding that out costs one search through them.
+//! The hash of a record without volatile values is that of its bytes. One search through the bytes finds out whether
+//! it has any.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -26,24 +27,25 @@ use crate::record::json_paths;
 use crate::record::json_paths::Span;
 use crate::streams::{Column, ColumnKind};
 
-/// A query with one of these names is signed.
+/// A URL is signed if its query has a parameter with one of these names.
 const ALONE: [&str; 3] = ["x-amz-signature", "x-goog-signature", "signature"];
-/// A query with both names of a pair is signed.
+/// A URL is signed if its query has parameters with both names of one of these pairs.
 const TOGETHER: [[&str; 2]; 5] =
     [["expires", "key-pair-id"], ["sig", "se"], ["oh", "oe"], ["ext", "hash"], ["token", "expires"]];
 
 /// The column that holds fields without a column, and values that do not fit their column.
 const EXTRA: &str = "_extra";
 
-/// Finds the quote that opens a text which may be an address.
+/// Finds the quote that opens a string which may be a URL.
 static OPENING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"http"));
 
-/// The rules that make values of a stream volatile.
+/// The rules that decide which values of a stream are volatile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volatile {
-    /// Declared paths: the names that lead to a value. A list on the way stands for each of its objects.
+    /// The paths that the job declares volatile: the member names that lead to a value. A path that meets a list goes
+    /// on in each of the list's items.
     pub paths: Vec<Vec<String>>,
-    /// `true` if signed addresses are hashed without their query part.
+    /// `true` if signed URLs are hashed without their query part.
     pub signed: bool,
 }
 
@@ -54,7 +56,7 @@ impl Default for Volatile {
 }
 
 impl Volatile {
-    /// Returns the hash of a record's JSON text, and whether a value was left out of it.
+    /// Returns the hash of a record's JSON `text`, and `true` if a volatile value was left out of it.
     pub fn hash(&self, text: &str) -> (u128, bool) {
         match self.without_volatile(text) {
             None => (xxh3_128(text.as_bytes()), false),
@@ -62,7 +64,8 @@ impl Volatile {
         }
     }
 
-    /// Returns the text with declared values replaced by null and signed addresses cut, or `None` if it has neither.
+    /// Returns the JSON `text` with declared values replaced by null, and signed URLs without their query part.
+    /// Returns `None` if the text has neither.
     pub fn without_volatile(&self, text: &str) -> Option<String> {
         let mut spans: Vec<Span> = Vec::new();
         for path in &self.paths {
@@ -76,13 +79,14 @@ impl Volatile {
 }
 
 impl Volatile {
-    /// Returns `true` if the whole column is declared volatile.
+    /// Returns `true` if the job declares the complete column volatile, and not only values inside it.
     pub fn is_declared(&self, column: &Column) -> bool {
         self.paths.iter().any(|path| path[..] == [column.name])
     }
 
-    /// Does the same as [`Volatile::without_volatile`] for one cell, as a destination holds it: a text without its quotes, or
-    /// JSON text. Returns `None` if the whole column is declared volatile.
+    /// Does the same as [`Volatile::without_volatile`] for the value of one column, in the form in which a
+    /// destination holds it: a string without quotes, or JSON. Returns `None` if the complete column is declared
+    /// volatile.
     pub fn settled_cell<'t>(&self, column: &Column, text: &'t str) -> Option<Cow<'t, str>> {
         if self.is_declared(column) {
             return None;
@@ -111,11 +115,11 @@ impl Volatile {
     }
 }
 
-/// Adds the query parts of signed addresses to `spans`.
+/// Adds a span to `spans` for each signed URL in the JSON `text`. The span removes the URL's query part.
 fn signed(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     for open in OPENING.find_iter(bytes) {
-        // A quote inside a text follows a backslash; a quote that opens a text never does.
+        // A quote inside a string follows a backslash; a quote that opens a string never does.
         if open > 0 && bytes[open - 1] == b'\\' {
             continue;
         }
@@ -136,7 +140,8 @@ fn signed(text: &str, spans: &mut Vec<Span>) {
     }
 }
 
-/// Returns where the text that starts at `start` ends, and whether it contains escapes. `None` if it has no end.
+/// Returns the position of the quote that ends the JSON string whose characters begin at `start`, and whether the
+/// string contains escapes. Returns `None` if the string has no end.
 fn end_of(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     let (mut at, mut escaped) = (start, false);
     loop {
@@ -149,7 +154,7 @@ fn end_of(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// Returns the query part, with its `?`, of an address that looks signed.
+/// Returns the byte range of the query part, including its `?`, if `address` is a URL that looks signed.
 fn query_of(address: &str) -> Option<Range<usize>> {
     let rest = address.strip_prefix("http")?;
     if !(rest.starts_with("://") || rest.starts_with("s://")) {
@@ -157,7 +162,7 @@ fn query_of(address: &str) -> Option<Range<usize>> {
     }
     let start = address.find('?')?;
     let end = address.find('#').unwrap_or(address.len());
-    // A text with blanks is prose, not an address.
+    // A string with blanks is prose, not a URL.
     if end < start || address.contains(char::is_whitespace) {
         return None;
     }

@@ -1,4 +1,5 @@
-//! What the audits of unchanged lists have measured, and what to do about it.
+//! The report on audits. An audit reads a sample of the unchanged lists that a run would skip, and measures what
+//! skipping misses.
 
 use std::fmt;
 
@@ -8,27 +9,31 @@ use crate::mirror::audits::Audited;
 use crate::quantity::counted;
 use crate::sync::incremental::audit::wilson;
 
-/// What the audits of unchanged lists of a stream have measured.
+/// What the audits of a stream's unchanged lists have measured in a round.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct AuditReport {
-    /// `lists`: unchanged lists that were read whole. `missed`: those among them that held changes the run had
-    /// missed.
+    /// The number of unchanged lists that were read completely.
     pub lists: u64,
+    /// The number of lists, among `lists`, in which the audit found changes that skipping had missed.
     pub missed: u64,
-    /// `records`: records that had been missed. `lacked`: those among them that the mirror lacked.
+    /// The number of records that skipping had missed: new ones and changed ones.
     pub records: u64,
+    /// The number of records, among `records`, that the mirror did not have at all.
     pub lacked: u64,
-    /// Lists that were skipped on the same evidence as a list that lacked records, and that must still be read again.
+    /// The number of skipped lists that must still be read again, because skipping another list on the same evidence
+    /// missed records.
     pub owed: u64,
-    /// The share of lists with missed changes, and the ends of its 95 % confidence interval (Wilson).
+    /// The share of lists with missed changes, from 0 to 1.
     pub rate: f64,
+    /// The lower end of the 95 % confidence interval of `rate` (Wilson).
     pub low: f64,
+    /// The upper end of the 95 % confidence interval of `rate` (Wilson).
     pub high: f64,
 }
 
 impl AuditReport {
-    /// Returns the report of a round's audits, or `None` if there were none.
+    /// Returns the report on a round's audits, or `None` if no list was audited.
     pub(super) fn of(audited: &Audited) -> Option<AuditReport> {
         let Audited { lists, missed, records, lacked, owed } = *audited;
         let (low, high) = wilson(missed, lists);
@@ -44,7 +49,7 @@ impl AuditReport {
         })
     }
 
-    /// Returns what to do about what was missed, or `None` if nothing was.
+    /// Returns a sentence that tells the operator what to do about missed changes, or `None` if nothing was missed.
     pub(super) fn advice(&self, stream: &str) -> Option<String> {
         let (missed, lists) = (self.missed, counted(self.lists, "list"));
         if missed == 0 {

@@ -1,8 +1,8 @@
-//! The screen while a run goes on. On a terminal it has one line for each stream and one for the budget. Elsewhere,
-//! and if several accounts are read side by side, it prints a plain line every 30 s.
+//! Shows the progress of a run. On a terminal there is one line for each stream and one for the request budget. If
+//! the output is no terminal, or if several accounts run side by side, it prints a plain line every 30 s.
 //!
-//! The time left is computed from the pages left and the requests allowed, because a progress bar's own estimate
-//! knows nothing of request limits.
+//! The remaining time is computed from the remaining pages and the request limit, because the estimate of a usual
+//! progress bar knows nothing of request limits.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -20,33 +20,33 @@ use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate;
 
-/// What the screen shows.
+/// What the progress display needs to know about a run.
 #[derive(Clone)]
 pub struct Live {
-    /// The account, if it is one of many.
+    /// The name of the account. `None` if the job has only one.
     pub account: Option<String>,
-    /// Whether other accounts are read at the same time. If so, the screen prints lines of text, not bars.
+    /// Whether other accounts run at the same time. If so, the display prints lines of text, not bars.
     pub beside_others: bool,
     /// The streams of the job.
     pub streams: Vec<Stream>,
-    /// Their counters.
+    /// The counters of the streams, which the run updates.
     pub progress: Arc<Progress>,
-    /// The source, for the budget and the token.
+    /// The source, which knows the state of the request budget and the token.
     pub source: Arc<Source>,
     /// The requests allowed a minute; 0 means no limit.
     pub per_minute: u32,
-    /// The rows of a page.
+    /// The number of rows that the run asks for in a page.
     pub page_size: u32,
-    /// Whether lists are read a second time.
+    /// Whether lists are read a second time, so that the estimate counts these pages too.
     pub double_collect: bool,
 }
 
 const PLAIN: Duration = Duration::from_secs(30);
-/// The seconds after which the observed pace predicts better than the limit.
+/// The time, in seconds since the start, after which the observed pace predicts better than the request limit.
 const SETTLED: f64 = 120.0;
 const REFRESH: Duration = Duration::from_millis(250);
 
-/// Shows the progress of a run until it is dropped.
+/// The progress display of a run. It disappears when it is dropped.
 pub struct Screen {
     task: tokio::task::JoinHandle<()>,
     bars: Vec<ProgressBar>,
@@ -61,7 +61,7 @@ impl Drop for Screen {
     }
 }
 
-/// Starts the screen. Shows nothing if `quiet` is set.
+/// Starts the progress display. With `quiet`, shows nothing.
 pub fn show(live: Live, quiet: bool) -> Screen {
     if quiet {
         return Screen { task: tokio::spawn(async {}), bars: Vec::new() };
@@ -147,8 +147,11 @@ impl Live {
         format!("{}: {}; {}", human(start.elapsed()), parts.join(", "), self.budget_line(start))
     }
 
-    /// Returns the requests left, as a plan would count them, and how long they will take. In the first 120 s the
-    /// time is that of the request limit. After that, or without a limit, it is that of the observed pace.
+    /// Estimates the number of remaining requests, and the time that they take. Returns `None` until the size of the
+    /// account is known.
+    ///
+    /// The estimate of the time uses the request limit for the first 120 s, and then the observed pace. Without a
+    /// limit, it always uses the observed pace.
     fn left(&self, start: Instant) -> Option<(f64, Duration)> {
         let source = &self.source;
         let requests = estimate::left(source, &self.progress, &self.streams, self.page_size, self.double_collect)?;
@@ -161,7 +164,7 @@ impl Live {
     }
 }
 
-/// Returns, for example, `12/40 lists, 960 unchanged`.
+/// Returns the progress over a stream's lists as text, for example `12/40 lists, 960 unchanged`.
 fn lists(c: &Counters) -> String {
     let unchanged = match get(&c.skipped) {
         0 => String::new(),

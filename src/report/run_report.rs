@@ -18,12 +18,12 @@ use crate::sync::deletions::judge::Refusal;
 use crate::sync::run::{RunOutcome, StreamOutcome};
 use crate::sync::walk;
 
-/// A run's report.
+/// The report of one run.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct RunReport {
     pub job: String,
-    /// The account, if the job lists several.
+    /// The name of the account, if the job lists several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     pub lane: &'static str,
@@ -31,29 +31,33 @@ pub struct RunReport {
     pub round: i64,
     pub resumed: bool,
     pub seconds: f64,
-    /// The most memory, in MiB, that this process held, as the system counted it.
+    /// The largest amount of memory, in MiB, that the process has used, according to the system. `None` if the system
+    /// does not report it.
     pub peak_memory_mib: Option<f64>,
     pub streams: Vec<StreamReport>,
     pub requests: u64,
     pub retries: u64,
     pub tokens: u64,
     pub refused_429: u64,
-    /// The seconds waited for the spacing of requests, for the server's window, and for blocks after a 429.
+    /// The seconds that the run waited: to space its requests, until the server's limit was reset, and after a 429
+    /// answer.
     pub waited: [f64; 3],
-    /// The deletions that were refused, by this run or by an earlier one, and that nothing has settled.
+    /// The refused deletions of this run, and those of earlier runs that are not settled yet.
     pub refused: Vec<RefusedReport>,
     pub destinations: Vec<DestinationReport>,
     /// Further notes for the operator.
     pub notes: Vec<String>,
     pub stopped: bool,
-    /// Whether a box ended it: `--max-runtime`, `--until` or `--max-requests`.
+    /// Whether a limit of the run ended it: `--max-runtime`, `--until` or `--max-requests`.
     pub boxed: bool,
-    /// The streams that did not fit into the boxes of the latest runs.
+    /// The streams that the latest runs could not read to their end within their limits of time or requests. `None`
+    /// if there are none.
     pub starved: Option<BoxTooSmall>,
     pub exit_code: Exit,
 }
 
-/// The streams that the latest runs have not read to their end, because their boxes are too small.
+/// The streams that several runs in a row have not read to their end, because their limits of time or requests are
+/// too small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub struct BoxTooSmall {
@@ -61,7 +65,7 @@ pub struct BoxTooSmall {
     pub why: String,
 }
 
-/// The report of a stream.
+/// The report on one stream.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct StreamReport {
@@ -70,37 +74,38 @@ pub struct StreamReport {
     pub why: Option<String>,
     pub hint: Option<&'static str>,
     pub as_of: Option<String>,
-    /// Counts of this run.
+    /// The requests of this run for the stream, repeated ones included.
     pub requests: u64,
     pub windows: u64,
     pub seen: u64,
     pub new: u64,
     pub changed: u64,
-    /// Records whose common fields are equal but whose selected fields differ.
+    /// The number of records that were stored again only because the query now selects other fields. The fields
+    /// selected before and now are equal.
     pub filled: u64,
     pub repeated: u64,
     pub repaired: u64,
     pub steps_back: u64,
     pub deleted: u64,
-    /// Records that a complete reading did not show and that are kept.
+    /// The number of records that a complete reading did not show but that the mirror still keeps.
     pub suspects: u64,
-    /// Counts of the whole round.
+    /// The number of distinct records that the whole round has seen.
     pub distinct: u64,
     pub lists: u64,
     pub open_lists: u64,
-    /// Lists that were not asked for, because the record that they belong to is unchanged.
+    /// The number of lists that were not read, because the record that they belong to is unchanged.
     pub skipped: u64,
-    /// When the list among `skipped` that was read the longest ago was read.
+    /// The oldest time at which one of the skipped lists was last read (RFC 3339, UTC).
     pub skipped_read_at: Option<String>,
     pub total: Option<u64>,
-    /// Records that moved while their lists were read, and that closing readings found.
+    /// The number of records that moved while their lists were read, and that closing readings found.
     pub found_again: u64,
-    /// About how many records that existed all along may be missing, because they moved past every reading.
+    /// An estimate of how many records that existed all along may be missing, because they moved past every reading.
     pub may_miss: f64,
     pub audit: Option<AuditReport>,
 }
 
-/// The refused deletions of a stream.
+/// The refused deletions of one stream.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct RefusedReport {
@@ -108,7 +113,7 @@ pub struct RefusedReport {
     pub why: String,
     pub count: u64,
     pub live: u64,
-    /// The first ids among them.
+    /// The ids of the first records whose deletion was refused. Empty if an earlier run refused it.
     pub ids: Vec<String>,
 }
 
@@ -123,7 +128,8 @@ impl RefusedReport {
         }
     }
 
-    /// Returns what this run has refused for a stream, or what an earlier run has refused and nothing has settled.
+    /// Returns the report on this run's refused deletions of a stream, or else on those of an earlier run that are
+    /// not settled yet.
     fn of(outcome: &StreamOutcome) -> Option<RefusedReport> {
         let earlier = |refused: Unsettled| RefusedReport {
             stream: outcome.stream.name(),
@@ -137,33 +143,35 @@ impl RefusedReport {
     }
 }
 
-/// The report of a destination.
+/// The report on the delivery to one destination.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct DestinationReport {
     pub place: String,
     pub error: Option<String>,
-    /// What to do about the error.
+    /// What the operator should do about the error. `None` if there is no error.
     pub hint: Option<&'static str>,
     pub held: Vec<String>,
     pub files: Vec<String>,
     pub tables: Vec<String>,
     pub records: u64,
-    /// The number of values that did not fit, and were put into `_extra` or changed.
+    /// The number of values that did not fit their column, and were put into `_extra` or changed.
     pub misfits: u64,
-    /// The records that the destination cannot hold, each behind its stream's name. It has all the others.
+    /// The records that the destination cannot hold, each as the stream's name and the record's id. All other records
+    /// were delivered.
     pub set_aside: Vec<String>,
-    /// A message about timestamps that lie decades before all others, if there are any.
+    /// A message about timestamps that are decades before all others, which suggests a wrong date format. `None` if
+    /// there are none.
     pub finding: Option<String>,
 }
 
-/// Returns the records of a stream that a destination cannot hold, each behind the stream's name.
+/// Returns the records of a stream that a destination cannot hold, each as the stream's name and the record's id.
 fn left_out(receipt: &Receipt) -> impl Iterator<Item = String> {
     receipt.left_out.iter().map(|name| format!("{} {}", receipt.stream, quote(name)))
 }
 
 impl DestinationReport {
-    /// Makes the report of a delivery from its outcome.
+    /// Makes the report from the outcome of a delivery. `place` is the destination's name.
     pub fn new(place: String, delivered: &Result<Vec<Receipt>, Error>) -> DestinationReport {
         let receipts = delivered.as_deref().unwrap_or_default();
         DestinationReport {
@@ -184,7 +192,8 @@ impl DestinationReport {
 }
 
 impl RunReport {
-    /// Makes the report of a run that came to its end.
+    /// Makes the report of a run that came to its end. `took` is the time that the reading took. Deliveries and the
+    /// exit code are filled in later.
     pub fn new(
         job: &str,
         lane: Lane,
@@ -220,12 +229,14 @@ impl RunReport {
         }
     }
 
-    /// Returns whether deletions of a stream are refused. The summary tells that in place of the stream's verdict.
+    /// Returns whether deletions of a stream are refused. If so, the summary shows that instead of the stream's
+    /// verdict.
     pub fn has_refused(&self, stream: &str) -> bool {
         self.refused.iter().any(|refused| refused.stream == stream)
     }
 
-    /// Returns notes on what closing readings found of records that moved while their lists were read.
+    /// Returns notes about records that moved while their lists were read: how many closing readings found, and how
+    /// many may still be missing.
     pub fn moved(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for StreamReport { stream, found_again, may_miss, .. } in &self.streams {
@@ -242,7 +253,7 @@ impl RunReport {
         notes
     }
 
-    /// Returns what to do about changes that were missed by skipping unchanged lists.
+    /// Returns advice about changes that the run missed by skipping unchanged lists.
     pub fn misses(&self) -> Vec<String> {
         self.streams.iter().filter_map(|s| s.audit.as_ref()?.advice(s.stream)).collect()
     }
@@ -282,7 +293,8 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
     }
 }
 
-/// Returns the peak of this process's memory in MiB, or `None` if the system does not tell (`VmHWM`).
+/// Returns the largest amount of memory that this process has used, in MiB (`VmHWM`). Returns `None` if the system
+/// does not report it.
 pub fn peak_memory_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
@@ -290,7 +302,7 @@ pub fn peak_memory_mib() -> Option<f64> {
     Some(kib / 1024.0)
 }
 
-/// Returns the exit code that the streams and the stop call for.
+/// Returns the exit code of a run, from the outcomes of its streams and from whether it was stopped.
 pub fn exit_of(outcome: &RunOutcome) -> Exit {
     let mut exits = Vec::new();
     if outcome.stopped {
@@ -323,8 +335,8 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
     Exit::first(exits)
 }
 
-/// Returns how the run ended, for its round. Refused deletions do not keep the round open, because only another
-/// reading settles them.
+/// Returns how the run ended, which decides whether its round stays open. Refused deletions do not keep the round
+/// open, because only another reading can settle them.
 pub fn ending_of(outcome: &RunOutcome) -> RoundEnding {
     let outage = |s: &StreamOutcome| s.error.as_ref().is_some_and(|error| policy::is_outage(&error.kind));
     if outcome.stopped || outcome.streams.iter().any(outage) {

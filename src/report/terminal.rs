@@ -1,4 +1,4 @@
-//! Writes the summary of a run that people read in a mail.
+//! Writes the summary of a run as text for people, for example for a mail.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::error::Kind;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 
-/// Returns the summary of a run.
+/// Returns the summary of a run as text of several lines.
 pub fn summary(report: &RunReport) -> String {
     let mut out = String::new();
     let exit = outcome_in_words(report);
@@ -89,7 +89,8 @@ pub fn summary(report: &RunReport) -> String {
 /// The hint for records that a destination cannot hold.
 pub const LEFT_OUT: &str = "all others are delivered; files (CSV, JSON Lines, Parquet) take every id";
 
-/// Returns one line about the records that a destination cannot hold.
+/// Returns one line that says which records the destination leaves out, because it cannot hold them. `names` holds
+/// each as the stream's name and the record's id.
 pub fn left_out(names: &[String]) -> String {
     const NAMED: usize = 20;
     let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -100,7 +101,7 @@ pub fn left_out(names: &[String]) -> String {
     )
 }
 
-/// Writes the outcome for a destination.
+/// Appends the outcome for one destination to `out`.
 fn delivered(out: &mut String, d: &DestinationReport) {
     match &d.error {
         Some(error) => {
@@ -152,13 +153,13 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
     }
 }
 
-/// The hint if the boxes of a job's runs are too small.
+/// The hint for runs whose limits of time or requests are too small.
 const STARVED: &str = "allow each run more (--max-requests, --max-runtime, --until), or take streams out of the job: each run \
     goes on where the one before it stopped, so the files of these streams are as old as several runs";
 
-/// Returns the causes and hints of a run that came to its end but is not complete: streams and destinations that
-/// failed, and streams that are not proven complete. They are logged in any case, because nobody may read the
-/// summary. All streams share one line, with the hint for the gravest cause.
+/// Returns the causes and hints of a run that ended but is incomplete: failed streams, failed destinations, and
+/// streams not shown to be complete. The caller always logs them, because the summary may go unread. All streams
+/// share one line, with the hint for the gravest cause.
 pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     if matches!(report.exit_code, Exit::Complete | Exit::Stopped) {
         return Vec::new();
@@ -199,7 +200,7 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     told
 }
 
-/// Returns a word for an exit code.
+/// Returns one word for an exit code, such as `incomplete`.
 pub fn word(exit: Exit) -> &'static str {
     match exit {
         Exit::Complete => "complete",

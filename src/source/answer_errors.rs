@@ -1,11 +1,12 @@
-//! Reads the errors of an answer, each with its kind and the question that it touches.
+//! Reads the errors in the server's answer to a request. Decides for each what kind of error it is and which question
+//! of the request it concerns.
 //!
-//! GraphQL says that `errors` is a list of objects whose `path` begins with a response name. Servers also write other
-//! things there. Everything that stands there is an error. If its path begins with no response name of the request,
-//! it touches every question.
+//! GraphQL says that `errors` is a list of objects whose `path` begins with a response name. Servers also put other
+//! values into `errors`. Every value there counts as an error. If its path begins with no response name of the
+//! request, the error concerns every question.
 //!
-//! An answer may hold an error for each of a hundred thousand rows. Of the errors that touch the same question and
-//! mean the same, only the first is kept, so that the cost does not grow with their number.
+//! An answer may hold a hundred thousand errors, one for each row. Of the errors of one kind that concern the same
+//! question, only the first is kept, so that the cost does not grow with their number.
 
 use std::collections::HashMap;
 
@@ -21,30 +22,32 @@ use crate::error::{Error, Kind};
 use crate::policy::{self, Subject};
 use crate::source::classify;
 
-/// The most unknown fields that an error names. A query has fewer.
+/// The most unknown fields that an error lists. No query has that many.
 const FIELDS: usize = 500;
 
-/// An error of an answer.
+/// An error that the server's answer reports.
 pub(super) struct AnswerError {
-    /// The response name of the question that it touches, or `None` if it touches every question.
+    /// The response name of the question that the error concerns, or `None` if the error concerns every question.
     pub touches: Option<String>,
-    /// Whether it denies the whole request, so that an empty list beside it is no answer.
+    /// Whether the error denies the request as a whole, such as a refused key. An empty list in the same answer is
+    /// then no result.
     pub denies_empty: bool,
-    /// Whether its path begins with a name that this process gave to another request.
+    /// Whether the error's path begins with a response name that this process gave to a question of another request.
     pub is_of_another: bool,
-    /// The error itself.
+    /// The error: its kind, and the server's words as far as they may be shown.
     pub error: Error,
 }
 
 impl AnswerError {
-    /// Returns whether two errors say the same about the same question.
+    /// Returns whether both errors concern the same question and rank equally, so that only one of them need be kept.
     fn is_like(&self, other: &AnswerError) -> bool {
         let of = |f: &AnswerError| (rank(&f.error.kind), f.is_of_another);
         of(self) == of(other) && self.touches == other.touches
     }
 }
 
-/// Returns the errors of an answer, those that explain others first.
+/// Returns the errors in the answer to a request whose response names are `names`. An error that explains others
+/// comes before them: an expired token before a field that failed. `status` is the HTTP status.
 pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<AnswerError> {
     let mut faults: Vec<AnswerError> = Vec::new();
     let mut unknown: Vec<String> = Vec::new();
@@ -67,7 +70,7 @@ pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, na
     }
     // An expired token explains a failed resolver, and not the other way round.
     faults.sort_by_key(|f| rank(&f.error.kind));
-    // Only one error is told. It names every unknown field, or each run would find the next one.
+    // Only one error is reported. It names every unknown field. Otherwise each run would find only the next one.
     for fault in &mut faults {
         if let Kind::QueryRejected { fields } = &mut fault.error.kind {
             fields.clone_from(&unknown);
@@ -76,8 +79,8 @@ pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, na
     faults
 }
 
-/// Returns what a failure is about, as far as it explains others. All subjects from [`Subject::Record`] on are equal,
-/// because they explain nothing.
+/// Returns what a failure is about, as the key by which errors are sorted: the lower, the more other errors it
+/// explains. All subjects from [`Subject::Record`] on rank equally, because they explain nothing.
 fn rank(kind: &Kind) -> Subject {
     policy::subject(kind).min(Subject::Record)
 }
@@ -122,13 +125,13 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &ErrorE
     }
 }
 
-/// Returns the steps of an error's path behind the row's number, or `None` if the path leads to no row.
+/// Returns the steps of an error's path after the row's number, or `None` if the path contains no row number.
 fn row_of(path: &[Value]) -> Option<&[Value]> {
     let row = path.iter().position(Value::is_number)?;
     path.get(row + 1..)
 }
 
-/// Returns whether a text has the form and the length of a GraphQL name.
+/// Returns whether `text` may be a GraphQL name: at most 64 bytes, all of them ASCII letters, digits or `_`.
 fn is_name(text: &str) -> bool {
     text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

@@ -1,4 +1,5 @@
-//! Asks questions. A request carries several questions; each has its own result, its own retries and its own end.
+//! Sends questions to the server and returns their results. One request carries several questions. Each question has
+//! its own result and is retried by itself.
 //!
 //! A failure is not always the fault of the question that met it. The other questions of the request, the token or an
 //! outage may be the reason, and each calls for another reaction. `Source::ask` tells them apart before it counts the
@@ -25,16 +26,17 @@ use crate::source::rate_limit::Purpose;
 use crate::source::retry::{AfterFailure, Failures, Limits};
 use crate::streams::Stream;
 
-/// The patience with one record's field on a page of a walk. It is time for one retry, whose delay is at most 450 ms,
-/// and as a rule not for two.
+/// How long a walk retries a page in which a field of one record fails. It is time for one retry, whose delay is at
+/// most 450 ms, and as a rule not for two.
 const ONCE_MORE: Duration = Duration::from_millis(500);
 
-/// The generation of the token, if there was one, and the outcome of each question.
+/// The generation of the token with which a request was sent (`None` if there was no token), and the result of each
+/// question.
 type Outcomes = (Option<u64>, Vec<Result<Page>>);
 
 impl Source {
-    /// Asks a question and retries it for as long as the limits allow. It travels together with other questions that
-    /// wait.
+    /// Asks a question and retries it for as long as the job's limits allow. Questions that wait at the same time
+    /// share a request. Returns the page, or the last error.
     pub async fn ask(&self, question: Question) -> Result<Page> {
         let place = self.waiting.put(question.clone(), usize::MAX);
         self.ask_from(place, question, &self.settings.limits).await
@@ -106,30 +108,33 @@ impl Source {
         }
     }
 
-    /// Asks some questions. Returns their results in the same order.
+    /// Asks questions, each with retries as in [`Source::ask`]. Returns their results in the order of the questions.
     pub async fn ask_all(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
         self.ask_each(questions, self.settings.limits).await
     }
 
-    /// Asks the questions of a walk's pages. A field that fails in one record is asked for once more only, because
-    /// the walk then looks for the record.
+    /// Asks for the pages of a walk, with retries. Returns the results in the order of the questions. A page in which
+    /// a field of one record fails is retried only once, because the walk then searches for that record.
     pub async fn ask_pages(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
         self.ask_each(questions, Limits { field: ONCE_MORE, ..self.settings.limits }).await
     }
 
-    /// Asks some questions without patience for failures that are a question's own, or for the limit. A caller that
-    /// looks for the one row that fails expects some of its questions to fail.
+    /// Asks questions without retrying failures that concern a single question, and without waiting for the limit.
+    /// Used to search for the one row that fails, where some of the questions are expected to fail. Returns the
+    /// results in the order of the questions.
     pub async fn ask_all_briefly(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
         self.ask_each(questions, Limits { short: Duration::ZERO, budget: Duration::ZERO, ..self.settings.limits }).await
     }
 
     async fn ask_each(&self, questions: Vec<Question>, limits: Limits) -> Vec<Result<Page>> {
-        // All questions are queued before any is carried; otherwise the first would travel alone.
+        // All questions are queued before any is sent; otherwise the first would be sent alone.
         let places: Vec<QueuePlace<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
         join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &limits))).await
     }
 
-    /// Decides what comes after a failed question. If the question's token was refused, notes that.
+    /// Decides whether a failed question is asked again, and after what delay. If its token was refused, notes that,
+    /// so that the next request takes a new one. `generation` is the generation of that token; `fresh` is `true` if
+    /// it is the newest.
     fn next(
         &self,
         failures: &mut Failures,
@@ -160,8 +165,8 @@ impl Source {
         next
     }
 
-    /// Adds to an error what the server leaves out and we know: the missing scope, or the line of the job file that
-    /// leaves a field out.
+    /// Adds to an error what the server does not say: the missing scope, or the line of the job file that leaves the
+    /// failing field out.
     fn advised(&self, stream: Stream, mut error: Error) -> Error {
         match &error.kind {
             Kind::InsufficientScopes { required } => {
@@ -202,14 +207,15 @@ impl Source {
         error
     }
 
-    /// Makes one request for these questions alone, without retries. Returns the token's generation and each
-    /// question's outcome.
+    /// Sends these questions in one request of their own, once. Returns the token's generation and the result of each
+    /// question.
     pub(crate) async fn attempt(&self, questions: &[Question]) -> Outcomes {
         self.attempt_beside(questions, false).await
     }
 
-    /// Does the same. With `are_others_answered`, other questions were answered a moment ago, so that a refusal for
-    /// the limit is these questions' own and pauses nobody else.
+    /// Sends these questions in one request of their own, once. `are_others_answered` is `true` if the server
+    /// answered other questions a moment ago. A rate-limit error then concerns these questions alone and does not
+    /// pause other requests.
     pub(super) async fn attempt_beside(&self, questions: &[Question], are_others_answered: bool) -> Outcomes {
         let _slot = self.in_flight.slot().await;
         let (hold, _moving) = self.share(questions).await;
@@ -220,7 +226,8 @@ impl Source {
         self.send_beside(number, hold, questions, are_others_answered).await
     }
 
-    /// Makes the request once its turn in the budget has come.
+    /// Sends questions in one request. `number` is the request's turn in the budget, `hold` its share of the bytes in
+    /// flight. Returns the token's generation and the result of each question.
     pub(super) async fn send(
         &self,
         number: u64,
@@ -288,7 +295,8 @@ impl Source {
     }
 }
 
-/// Returns what a job loses if it leaves a field out, as the end of a hint. It is empty if nothing is known.
+/// Returns what a job loses if it leaves a field out, in words for the end of a hint. Returns an empty string if no
+/// loss is known.
 fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
     match (stream, field) {
         (Stream::Conversations, "lastMessage") => " (each night then asks for the messages of every conversation)",
@@ -296,8 +304,9 @@ fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
     }
 }
 
-/// Returns whether a refusal is the question's own: other questions of the same request were answered under the same
-/// token. A scope is missing for a whole stream, so there the answer has to be for the same stream.
+/// Returns whether a refusal concerns one question only, because other questions of the same request were answered
+/// under the same token. A scope is missing for a stream as a whole, so for that error the other question must be of
+/// the same stream.
 fn is_its_own_denial(error: &Error, answered: &QuestionOutcome, failures: &Failures) -> bool {
     match error.kind {
         Kind::InsufficientScopes { .. } => answered.beside_its_own,
@@ -308,8 +317,8 @@ fn is_its_own_denial(error: &Error, answered: &QuestionOutcome, failures: &Failu
     }
 }
 
-/// Returns the error as the operator reads it: with the attempts and how long they took, or with the reason why it
-/// was not tried for longer.
+/// Returns the error as the operator reads it. Its text gains the number of attempts and how long they took, or the
+/// reason why no further attempt was made.
 pub(super) fn with_attempts(error: Error, failures: &Failures, limits: &Limits) -> Error {
     let told = match limits.asked_too_much(error.wait) {
         Some(why) => format!(" ({why})"),

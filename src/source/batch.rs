@@ -1,13 +1,14 @@
-//! Lets questions travel together. The limit counts requests, and one request can carry many questions (aliased
-//! fields). So a question does not make a request. It waits in a queue, and the task that gets the next turn under
-//! the limit carries the questions that wait by then, of every list and conversation alike. No task has to know what
-//! the others read.
+//! Puts many questions into one request. The limit counts requests, and one request can carry many questions (aliased
+//! fields). So a question does not cause a request at once, but waits in a queue. The task that gets the next turn
+//! under the limit sends the questions that are queued by then, of every list and conversation alike. No task has to
+//! know what the others read.
 //!
-//! There is no dispatcher that could die with questions in hand: every task that asks also tries to carry. If it is
-//! dropped, it takes its own question back. If it was carrying other tasks' questions, those tasks ask them again.
+//! No dispatcher exists that could fail while it holds questions: every task that asks also tries to send. A task
+//! that is dropped takes its own question out of the queue. If it was sending other tasks' questions, those tasks ask
+//! them again.
 //!
-//! A turn is not taken while a task that will ask in a moment is still at work (it stores a page). Otherwise a
-//! request would leave half empty for want of a millisecond.
+//! A turn is not taken while another task is about to ask (it is storing a page, for example). Otherwise a request
+//! would leave half empty for want of a millisecond.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,42 +24,42 @@ use crate::error::Result;
 use crate::policy;
 use crate::streams::Stream;
 
-/// How long a turn waits at most for tasks at work.
+/// How long a request waits at most for questions of tasks that are about to ask.
 const LINGER: Duration = Duration::from_millis(250);
-/// If no request is under way and nothing has changed for this long, the tasks at work are taken to wait for an
-/// answer, too.
+/// The time without any change after which tasks at work count as waiting for an answer themselves. It applies only
+/// while no request is under way.
 const STALLED: Duration = Duration::from_secs(2);
 
-/// The questions that wait.
+/// The queue of questions that wait for a request.
 #[derive(Debug, Default)]
 pub struct WaitingQuestions {
     queue: Mutex<VecDeque<Waiter>>,
-    /// Signals that a question was queued, a task is no longer at work, or a request has ended.
+    /// Notifies waiting tasks when a question is queued, a task is no longer at work, or a request has ended.
     changed: Notify,
     at_work: AtomicUsize,
-    /// How many turns have taken their share of the bytes and have no answers yet.
+    /// How many requests have their share of the bytes in flight and have not been answered yet.
     moving: AtomicUsize,
     next: AtomicUsize,
 }
 
-/// A question that waits.
+/// A question in the queue.
 #[derive(Debug)]
 struct Waiter {
     number: usize,
     question: Question,
-    /// How many questions its request may carry at most, itself included.
+    /// The most questions that its request may carry, itself included.
     most: usize,
     answer: oneshot::Sender<QuestionOutcome>,
 }
 
-/// What came of a question in one request.
+/// The result of asking a question in one request, and how the other questions of that request fared.
 #[derive(Debug)]
 pub struct QuestionOutcome {
-    /// The generation of the token that was used, if there was one.
+    /// The generation of the token with which the request was sent, or `None` if it had no token.
     pub generation: Option<u64>,
-    /// The page, or why there is none.
+    /// The page, or the error.
     pub outcome: Result<Page>,
-    /// How many questions the request carried.
+    /// The number of questions in the request, this one included.
     pub together: usize,
     /// Whether any question of the request was answered.
     pub beside_answers: bool,
@@ -68,12 +69,13 @@ pub struct QuestionOutcome {
     pub was_refused: bool,
 }
 
-/// The announcement that a task asks in a moment. It ends when it is dropped.
+/// Announces that a task is about to ask a question. The announcement ends when this guard is dropped.
 #[derive(Debug)]
 pub struct AtWork(Arc<WaitingQuestions>);
 
 impl WaitingQuestions {
-    /// Announces that a task asks in a moment.
+    /// Announces that the calling task is about to ask a question. Until the guard is dropped, requests with room
+    /// wait a moment for that question.
     pub fn at_work(self: &Arc<WaitingQuestions>) -> AtWork {
         self.at_work.fetch_add(1, Ordering::Relaxed);
         AtWork(self.clone())
@@ -84,9 +86,9 @@ impl WaitingQuestions {
         Moving(self.clone())
     }
 
-    /// Waits until no request is under way and nobody is at work. Also returns when no request is under way and
-    /// nothing has changed for `STALLED`: the tasks that hold bytes then wait for an answer, too, and give none back
-    /// before it comes.
+    /// Waits until no request is under way and no task is about to ask. Also returns when no request is under way and
+    /// nothing has changed for `STALLED`. The tasks that hold shares of the bytes in flight then wait for an answer
+    /// themselves, so they give none back before it comes.
     async fn until_stalled(&self) {
         loop {
             let changed = self.changed.notified();
@@ -106,7 +108,7 @@ impl WaitingQuestions {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a question into the queue. Its request carries at most `most` questions, itself included.
+    /// Puts a question into the queue. The request that takes it carries at most `most` questions, this one included.
     pub(super) fn put(&self, question: Question, most: usize) -> QueuePlace<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
@@ -126,7 +128,7 @@ impl WaitingQuestions {
         }
     }
 
-    /// Waits until `n` questions are queued or nobody is at work, for `LINGER` at most.
+    /// Waits until `n` questions are queued or no task is about to ask, but no longer than `LINGER`.
     async fn gather(&self, n: usize) {
         let enough = async {
             loop {
@@ -144,9 +146,9 @@ impl WaitingQuestions {
         self.queue().iter().take(n).map(|w| w.question.clone()).collect()
     }
 
-    /// Takes the questions of the next request from the queue, the first ones first. There are at most `n`, none with
-    /// more company than its own `most` allows. After the first, a question is taken only if `fits` says that it fits
-    /// beside those taken before.
+    /// Takes the questions of the next request from the queue, the oldest first: at most `n`, and no more than each
+    /// of them allows by its own `most`. The first is always taken. Each further one is taken only if `fits` returns
+    /// `true` for the questions taken before and that one.
     fn take(&self, n: usize, fits: impl Fn(&[Question], &Question) -> bool) -> Vec<Waiter> {
         let mut queue = self.queue();
         let mut taken: Vec<Waiter> = Vec::new();
@@ -175,7 +177,8 @@ impl Drop for AtWork {
     }
 }
 
-/// Marks a turn as under way, from its share of the bytes to its answers.
+/// Marks a request as under way, from the moment it has its share of the bytes in flight until it is answered. Ends
+/// when dropped.
 pub(super) struct Moving(Arc<WaitingQuestions>);
 
 impl Drop for Moving {
@@ -185,7 +188,8 @@ impl Drop for Moving {
     }
 }
 
-/// A place in the queue. Dropping it removes the question.
+/// A queued question, as its task holds it: receives the result, and removes the question from the queue when
+/// dropped.
 pub(super) struct QueuePlace<'s> {
     waiting: &'s WaitingQuestions,
     number: usize,
@@ -198,7 +202,7 @@ impl Drop for QueuePlace<'_> {
     }
 }
 
-/// A turn under the limit, with the questions that travel in it.
+/// The next request, once its turn under the limit has come, and the questions that it carries.
 struct Batch<'s> {
     number: u64,
     waiters: Vec<Waiter>,
@@ -208,7 +212,8 @@ struct Batch<'s> {
 }
 
 impl Source {
-    /// Asks a question once, together with others, from its place in the queue.
+    /// Asks a queued question once, in a request with others, and returns its result. `place` is its entry in the
+    /// queue; `most` is the most questions that the request may carry.
     pub(super) async fn ask_together<'s>(
         &'s self,
         mut place: QueuePlace<'s>,
@@ -220,12 +225,12 @@ impl Source {
                 biased;
                 answered = &mut place.answered => match answered {
                     Ok(answered) => return answered,
-                    // The task that carried the question was dropped.
+                    // The task that sent the question was dropped.
                     Err(_) => place = self.waiting.put(question.clone(), most),
                 },
                 batch = self.turn() => match batch {
                     Ok(batch) => self.carry(batch).await,
-                    // No turn will come, so nobody carries the question.
+                    // No turn will come, so no task sends the question.
                     Err(e) => return QuestionOutcome {
                         generation: None,
                         outcome: Err(e),
@@ -239,7 +244,8 @@ impl Source {
         }
     }
 
-    /// Waits for the next turn and takes its questions. If it is dropped before, no request is used up.
+    /// Waits for the next turn under the limit and takes its questions from the queue. If this future is dropped
+    /// before that, no request is used up.
     async fn turn(&self) -> Result<Batch<'_>> {
         loop {
             self.waiting.until_queued().await;
@@ -268,8 +274,8 @@ impl Source {
         }
     }
 
-    /// Waits for a share of the bytes in flight for the answers to these questions, and marks a request as under way.
-    /// Returns `None` for the share if it would never come.
+    /// Waits until the expected answers to these questions fit into the bytes in flight, and marks a request as under
+    /// way. Returns the share of the bytes, or `None` if waiting for one would never end.
     pub(super) async fn share(&self, questions: &[Question]) -> (Option<Arc<OwnedSemaphorePermit>>, Moving) {
         let hold = tokio::select! {
             biased;

@@ -1,21 +1,21 @@
-//! Finds how many questions a request may carry: as many as the job allows, fewer if the server refuses that many or
-//! cannot answer them in time. The numbers that were refused and those that worked close in on the largest that
-//! works.
+//! Finds how many questions a request may carry: as many as the job allows, or fewer if the server refuses that many
+//! or cannot answer them in time. Works like a binary search between the largest number that was answered and the
+//! smallest that was refused.
 //!
-//! If an earlier run has found a number, each run sends one request that carries twice as many. So a server that
-//! bears more again is found in the next night, and any other server costs one request.
+//! If an earlier run found such a number, each run sends one request with twice as many questions. So a run notices
+//! when the server accepts more again. If the server does not, that costs one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The number of questions a request carries at most.
+/// The most questions that a request carries, as found so far.
 #[derive(Debug)]
 pub struct BatchSize {
-    /// The most that the job allows.
+    /// The most questions a request that the job allows.
     most: usize,
     found: Mutex<Found>,
-    /// Whether questions travel alone: the server counts questions instead of requests, so that more in a request
-    /// save nothing, or it ignores aliases.
+    /// Whether each request carries one question only. Either the server's limit counts questions instead of
+    /// requests, so that more in a request save nothing, or the server ignores aliases.
     counted: AtomicBool,
 }
 
@@ -25,16 +25,19 @@ struct Found {
     worked: usize,
     /// The smallest number that was not answered.
     refused: Option<usize>,
-    /// Whether the refusal was about the number and not about time, so that it is worth remembering.
+    /// Whether the refusal was due to the number of questions and not to the time that the answer took, so that later
+    /// runs should know it.
     lasting: bool,
-    /// Whether a question of the refused request was answered in smaller company, so that the number was the reason.
+    /// Whether a question of the refused request was answered when fewer were asked with it. The number was then the
+    /// reason.
     confirmed: bool,
-    /// Whether the number is an earlier run's and this run has not tried a larger one yet.
+    /// Whether the number comes from an earlier run, and this run has not tried a larger one yet.
     untried: bool,
 }
 
 impl BatchSize {
-    /// Starts with `most` questions a request, or with the number that an earlier run has found.
+    /// Creates a batch size. `most` is the most questions a request that the job allows; `remembered` is the number
+    /// that an earlier run found, if any.
     pub fn new(most: usize, remembered: Option<usize>) -> BatchSize {
         let aliases = BatchSize { most: most.max(1), found: Mutex::default(), counted: AtomicBool::new(false) };
         if let Some(n) = remembered {
@@ -43,7 +46,8 @@ impl BatchSize {
         aliases
     }
 
-    /// Takes over the number that an earlier run has found, if it is less than the job allows.
+    /// Starts from the number that an earlier run found. A number that is not less than what the job allows is
+    /// ignored.
     pub fn remember(&self, n: usize) {
         if n >= 1 && n < self.most {
             self.change(|found| {
@@ -52,7 +56,8 @@ impl BatchSize {
         }
     }
 
-    /// Returns how many questions a request carries now: halfway between what worked and what was refused.
+    /// Returns how many questions a request carries now: halfway between the largest number that was answered and the
+    /// smallest that was refused.
     pub fn now(&self) -> usize {
         let found = self.change(|found| *found);
         match found.refused {
@@ -62,15 +67,15 @@ impl BatchSize {
         }
     }
 
-    /// Returns how many questions the next request takes along if so many wait. It is the number of [`BatchSize::now`],
-    /// but once a run twice the number that an earlier run has found.
+    /// Returns how many questions the next request carries if enough are queued. It is the number of
+    /// [`BatchSize::now`]. Once a run, it is twice the number that an earlier run found.
     pub fn wanted(&self) -> usize {
         let more = self.change(|found| found.untried.then_some(found.worked * 2)).filter(|_| !self.are_counted());
         more.map_or_else(|| self.now(), |more| more.min(self.most))
     }
 
-    /// Notes that a request carries `n` questions. If that is more than an earlier run has found, no further request
-    /// of this run tries more.
+    /// Notes that a request with `n` questions is being sent. If `n` is more than an earlier run found, this run
+    /// tries no larger number again.
     pub fn take(&self, n: usize) {
         self.change(|found| found.untried &= found.refused.is_some_and(|refused| n < refused));
     }
@@ -99,39 +104,41 @@ impl BatchSize {
         });
     }
 
-    /// Notes that a question was answered that was refused in larger company.
+    /// Notes that a question was answered that had been refused in a request with more questions.
     pub fn confirm(&self) {
         self.change(|found| found.confirmed = found.refused.is_some());
     }
 
-    /// Notes that a question was refused on its own, too, and took the others of its request down with it. The number
-    /// was not the reason.
+    /// Notes that a question was refused even when asked alone, and is why the other questions of its request failed.
+    /// The number of questions was not the reason.
     pub fn number_was_not_the_reason(&self) {
         self.change(|found| (found.refused, found.confirmed) = (None, false));
     }
 
-    /// Notes that a question failed on its own, too. The number was not the reason, unless another question was
-    /// answered in smaller company.
+    /// Notes that a question failed even when asked alone. The number of questions was then not the reason, unless
+    /// another question was answered when asked with fewer.
     pub fn number_may_not_be_the_reason(&self) {
         self.change(|found| found.refused = found.refused.filter(|_| found.confirmed));
     }
 
-    /// Notes that the server's limit falls by each question of a request.
+    /// Notes that the server counts each question of a request against the request limit. Each request then carries
+    /// one question.
     pub fn count_questions(&self) {
         self.counted.store(true, Ordering::Relaxed);
     }
 
-    /// Notes that questions travel alone, because the server ignores aliases.
+    /// Notes that the server ignores aliases. Each request then carries one question.
     pub fn travel_alone(&self) {
         self.counted.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether questions travel alone.
+    /// Returns whether each request carries one question only.
     pub fn are_counted(&self) -> bool {
         self.counted.load(Ordering::Relaxed)
     }
 
-    /// Returns the largest number that works, if it is settled, less than the job allows, and worth remembering.
+    /// Returns the largest number of questions that the server answers, for later runs to start from. Returns `None`
+    /// unless it is found exactly, is less than the job allows, and was not limited by time.
     pub fn found(&self) -> Option<usize> {
         let found = self.change(|found| *found);
         let is_found = |refused: &usize| found.worked > 0 && found.worked + 1 == *refused;

@@ -1,5 +1,5 @@
-//! Decides what a failed answer means. The dialect's tables turn its words (code, message, scope) into a kind of
-//! error. The HTTP status decides only if the words decide nothing.
+//! Decides what a failed answer means. The dialect's tables map its words (code, message, scope) to a kind of error.
+//! The HTTP status decides only if the words decide nothing.
 
 use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, SAID};
@@ -7,9 +7,9 @@ use crate::quantity::counted;
 use crate::source::error_words::ErrorWords;
 use crate::source::wording;
 
-/// Returns the error that these words name, or `None` if nothing in them is known. A documented code outranks a
-/// general one wherever it stands, also as a word of the message, because servers wrap `TOKEN_EXPIRED` in
-/// `INTERNAL_SERVER_ERROR`.
+/// Returns the error that the words of an answer name, or `None` if they contain nothing known. `status` is the HTTP
+/// status. A documented code outranks a general one even if it is only a word of the message, because servers wrap
+/// `TOKEN_EXPIRED` in `INTERNAL_SERVER_ERROR`.
 pub fn by_words(dialect: &Dialect, words: &ErrorWords, status: u16) -> Option<Error> {
     let of_code = |c: &str| dialect.codes.get(&c.trim().to_ascii_uppercase()).copied().or_else(|| spoken(dialect, c));
     let coded = words.code.as_deref().and_then(of_code);
@@ -21,7 +21,7 @@ pub fn by_words(dialect: &Dialect, words: &ErrorWords, status: u16) -> Option<Er
         (None, Some(s)) => s,
         (None, None) => return None,
     };
-    // The status is plainer than a general code.
+    // A 429 is more specific than a general code.
     let meaning = match status {
         429 if general(meaning) => Meaning::RateLimited,
         _ => meaning,
@@ -37,7 +37,7 @@ pub fn by_words(dialect: &Dialect, words: &ErrorWords, status: u16) -> Option<Er
     Some(saying(kind, words))
 }
 
-/// Returns an error of this kind with the server's words, as far as they may be told.
+/// Returns an error of this kind whose text quotes the server's words, as far as they may be shown.
 pub fn saying(kind: Kind, words: &ErrorWords) -> Error {
     let code = words.code.as_deref().map(|c| format!(" ({})", wording::code(c))).unwrap_or_default();
     let message = words.message.as_deref();
@@ -52,14 +52,15 @@ fn spoken(dialect: &Dialect, message: &str) -> Option<Meaning> {
     code.or_else(|| dialect.phrases.iter().find(|(phrase, _)| lower.contains(phrase.as_str())).map(|(_, m)| m)).copied()
 }
 
-/// Returns the field that graphql-js does not know: `Cannot query field "x" on type "T".`
+/// Returns the unknown field that a message of graphql-js names: `x` for `Cannot query field "x" on type "T".`
 fn unknown_field(message: &str) -> Option<String> {
     let rest = message.strip_prefix("Cannot query field ")?;
     let quoted = rest.strip_prefix(['"', '\'', '`', '“'])?;
     quoted.split(['"', '\'', '`', '”']).next().map(str::to_owned)
 }
 
-/// Returns the error for a status if the body decides nothing.
+/// Returns the error that an HTTP status means. Used if the body decides nothing. `said` describes the body, for the
+/// error's text.
 pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
     let kind = match status {
         300..=399 => Kind::Redirected,
@@ -76,8 +77,9 @@ pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
     Error::new(kind, format!("HTTP {status}: {said}"))
 }
 
-/// Returns the error for an answer that is not GraphQL: something else answers at this address, or stands in front of
-/// it. The API refuses in GraphQL, so an HTTP 401 or 403 outside it says nothing about the key.
+/// Returns the error for an answer that is not GraphQL: another service answers at this URL, or something in front of
+/// the API, such as a firewall. The API refuses in GraphQL, so an HTTP 401 or 403 outside GraphQL shows nothing about
+/// the key. `said` describes the body, for the error's text.
 fn no_answer(status: u16, said: &str) -> Error {
     let error = by_status(status, said);
     let kind = match (status, error.kind) {
@@ -88,14 +90,15 @@ fn no_answer(status: u16, said: &str) -> Error {
     Error { kind, ..error }
 }
 
-/// Returns the error for JSON that is no answer to a GraphQL request: another service listens there.
+/// Returns the error for JSON that has neither `data` nor `errors`, so that another service must have answered.
 pub fn no_graphql(status: u16) -> Error {
     let error = no_answer(status, "JSON with neither data nor errors, which is no GraphQL answer");
     if (200..300).contains(&status) { Error { kind: Kind::WrongEndpoint, ..error } } else { error }
 }
 
-/// Returns the error that the words of JSON outside GraphQL name, or `None` if nothing in them is known. Only the
-/// documented codes are believed to refuse a key or a scope, because a firewall says `403`, too.
+/// Returns the error that the words of a JSON answer without `data` and `errors` name, or `None` if they contain
+/// nothing known. Such an answer counts as a refusal of the key or of a scope only if it has a documented code,
+/// because a firewall also answers 403.
 pub fn outside_graphql(dialect: &Dialect, words: &ErrorWords, status: u16) -> Option<Error> {
     const DOCUMENTED: [&str; 4] = ["UNAUTHORIZED", "INVALID_CLIENT", "TOKEN_EXPIRED", "INSUFFICIENT_SCOPES"];
     let error = by_words(dialect, words, status)?;
@@ -115,7 +118,8 @@ pub fn outside_graphql(dialect: &Dialect, words: &ErrorWords, status: u16) -> Op
     Some(Error { kind, ..no_graphql(status) })
 }
 
-/// Returns the error for a body that is no answer, and mostly no JSON. Never quotes its text.
+/// Returns the error for a body that is not a GraphQL answer, and usually not even JSON. The error's text never
+/// quotes the body.
 pub fn unreadable(status: u16, body: &[u8]) -> Error {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {

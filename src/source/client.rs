@@ -1,9 +1,10 @@
-//! Makes one HTTP attempt: sends a request, reads the answer to its end within the cap, and returns status, body and
-//! rate-limit headers. It judges nothing and retries nothing.
+//! Makes one HTTP attempt: sends a request, reads the complete answer up to a maximum size, and returns status, body
+//! and rate-limit headers. Leaves to its callers what the answer means and whether to retry.
 //!
-//! It follows no redirect, because that would carry the credentials along. The proxy comes from the environment, but
-//! there is none for this machine's own addresses ([`crate::loopback`]). Connections are kept alive. Answers may be
-//! compressed (`decoding`). `transport_error` names what failed below HTTP: no connection, no TLS, a certificate.
+//! The client follows no redirect, because a redirect would take the credentials to another URL. The proxy is
+//! configured by environment variables; requests to this machine itself use none ([`crate::loopback`]). Connections
+//! are kept alive. Answers may be compressed (`decoding`). `transport_error` describes failures below HTTP: no
+//! connection, no TLS, a certificate that is not trusted.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,23 +25,23 @@ use crate::loopback;
 use crate::secret::Secret;
 use crate::source::transport_error::{chain, of_http};
 
-/// The HTTP side of the source.
+/// The HTTP client for the API's endpoint.
 pub struct Http {
     client: RwLock<reqwest::Client>,
-    /// How often connections were given up because an answer belonged to another request.
+    /// How often all connections were closed because an answer belonged to another request.
     mixed_up: AtomicU32,
     connect_timeout: Duration,
     read_timeout: Duration,
     idle: usize,
     endpoint: reqwest::Url,
     max_response: usize,
-    /// The server's time, by its answers.
+    /// The server's time, derived from the headers of its answers.
     pub clock: ServerClock,
 }
 
-/// An answer, with what its headers say of the limit.
+/// An HTTP answer and its rate-limit headers.
 pub struct Received {
-    /// Status and body.
+    /// The HTTP status and the body.
     pub answer: HttpAnswer,
     /// The rate-limit headers.
     pub headers: Headers,
@@ -50,8 +51,8 @@ pub struct Received {
 pub const WHOLE: Duration = Duration::from_secs(180);
 
 impl Http {
-    /// Creates a client. Makes no request. Fails if the endpoint is not a URL, is not encrypted (unless it is this
-    /// machine's), or holds a user name or password.
+    /// Creates a client for the endpoint in the settings. Makes no request. Fails if the endpoint is not a URL, holds
+    /// a user name or password, or is neither encrypted nor on this machine.
     pub fn new(settings: &SourceSettings) -> Result<Http> {
         let endpoint: reqwest::Url = settings
             .endpoint
@@ -78,8 +79,8 @@ impl Http {
         Ok(Http { client, mixed_up, connect_timeout, read_timeout, idle, endpoint, max_response, clock })
     }
 
-    /// Gives up the open connections, because an answer came that belonged to another request. From the third time
-    /// on, no connection is used twice.
+    /// Closes the open connections after an answer that belonged to another request. From the third time on, every
+    /// request gets a new connection.
     pub fn reconnect(&self) {
         const TIMES: u32 = 3;
         let before = self.mixed_up.fetch_add(1, Ordering::Relaxed);
@@ -90,18 +91,19 @@ impl Http {
         }
     }
 
-    /// Returns the API's address.
+    /// Returns the API's URL.
     pub fn endpoint(&self) -> &str {
         self.endpoint.as_str()
     }
 
-    /// Returns the host of the API's address.
+    /// Returns the host name in the API's URL.
     pub fn host(&self) -> String {
         self.endpoint.host_str().unwrap_or_default().to_owned()
     }
 
-    /// Posts one request body and reads the answer. Fails if no whole answer came, if it redirects, or if it is
-    /// larger than the cap. Any other status is the caller's to judge.
+    /// Posts one request body and reads the answer. `authorization` is the value of the `Authorization` header. Fails
+    /// if no complete answer came, if the answer is a redirect, or if it is larger than the allowed size. Answers
+    /// with any other status are returned, and the caller judges them.
     pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Received> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
         let request = client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json");
@@ -160,8 +162,8 @@ fn client(host: &str, connect_timeout: Duration, read_timeout: Duration, idle: u
         .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))
 }
 
-/// Returns where a redirect leads, as far as it may be told: another host by its name, another path of this host
-/// without its query.
+/// Returns where a redirect leads, without what may be secret: for another host its name only, for this host the path
+/// without the query.
 fn elsewhere(endpoint: &reqwest::Url, location: &HeaderValue) -> String {
     let Some(target) = location.to_str().ok().and_then(|text| endpoint.join(text).ok()) else {
         return "an address that is none".into();

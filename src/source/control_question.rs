@@ -1,5 +1,5 @@
-//! Finds out whether a failure is one question's own, by asking another question beside it. If that one is answered,
-//! the server is not down and the limit is not used up.
+//! Finds out whether a failure concerns a single question, by asking a second, different question. If that one is
+//! answered, the server is not down and the limit is not used up.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -12,17 +12,19 @@ use crate::error::Result;
 use crate::policy::{self, Subject};
 use crate::streams::{self, Stream};
 
-/// How many failures of a question in a row make it suspicious. Another question is then asked.
+/// The number of failures in a row after which a question itself may be the reason. A different question is then
+/// asked to find out.
 pub(super) const SUSPICIOUS: u32 = 3;
 
 impl Source {
-    /// Returns whether the server answers another question while it does not answer this one. It asks, in this order:
+    /// Returns whether the server answers another question while it keeps failing this one. Asks, in this order:
     ///
-    /// 1. for the ids of the same rows,
+    /// 1. for only the ids of the same rows,
     /// 2. for the id of the first row of the same list,
     /// 3. for the id of the first row of another stream's list.
     ///
-    /// It asks at every third failure. The caller calls it only if no other question was answered meanwhile.
+    /// Asks only at every third failure; otherwise returns `false`. The caller calls this only if no other question
+    /// was answered since the last failure.
     pub(super) async fn answers_another(&self, question: &Question, failures: &Failures) -> bool {
         if !failures.count.is_multiple_of(SUSPICIOUS) {
             return false;
@@ -37,13 +39,15 @@ impl Source {
         false
     }
 
-    /// Returns the question for the first row of another record's list, if such a list was answered before.
+    /// Returns a question for the first row in the list of another parent record, or `None` if no such list has been
+    /// answered yet.
     fn of_another_parent(&self, question: &Question) -> Option<Question> {
         let parent = self.last_parent[question.stream].lock().unwrap_or_else(PoisonError::into_inner).clone();
         (parent.is_some() && parent != question.parent).then(|| Question { parent, since: None, ..first_of(question) })
     }
 
-    /// Returns the question for the first row of another stream's list, if such a list was asked for before.
+    /// Returns a question for the first row of another stream's list, or `None` if no such list has been asked for
+    /// yet.
     fn of_another_list(&self, question: &Question) -> Option<Question> {
         let is_another = |s: &Stream| *s != question.stream && s.definition().parent.is_none();
         let mut others = streams::ALL.into_iter().filter(is_another);
@@ -51,9 +55,13 @@ impl Source {
         Some(Question { stream, parent: None, since: None, ..first_of(question) })
     }
 
-    /// Asks a question at once after another question was answered, if it keeps meeting the limit however long every
-    /// request waits. Returns the outcome if it says something: a page, or an error for the limit, which is then the
-    /// question's own.
+    /// Tests whether a rate-limit error is due to the question itself. Asks another question first and, as soon as
+    /// that one is answered, asks `question` again.
+    ///
+    /// - Returns the page if the question is answered.
+    /// - Returns the limit error if the question fails with it again: the limit then cannot be due to other requests.
+    /// - Returns `None` if the test shows nothing, or is not due yet. It is due at every third failure of the
+    ///   question.
     pub(super) async fn ask_beside_another(&self, question: &Question, failures: &Failures) -> Option<Result<Page>> {
         let is_known = self.limits_one.load(Ordering::Relaxed);
         let is_suspicious = failures.count >= SUSPICIOUS || is_known;

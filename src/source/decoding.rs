@@ -1,9 +1,9 @@
-//! Undoes the compression of a body: `gzip`, `deflate`, `br` and `zstd`, alone or one after another, in one member or
-//! several, as `Content-Encoding` names them. The server may have applied it, or something in front of the server.
+//! Decompresses the body of an answer. `Content-Encoding` may name `gzip`, `deflate`, `br` and `zstd`, alone or one
+//! after another. The server may have compressed the body, or a proxy in front of the server.
 //!
-//! The HTTP client's own decoding is not used, because it undoes one coding only. It also fails a whole answer if a
-//! proxy names a coding that it has undone already, or does not name the coding. Here the first bytes of a body count
-//! as well: JSON never begins like a compressed body.
+//! The HTTP client's own decompression is not used, because it undoes one coding only. It also fails on the answer if
+//! a proxy names a coding that it has undone already, or does not name the coding. Here the first bytes of the body
+//! count as well: JSON never begins like compressed data.
 
 use std::io::{self, Read};
 
@@ -11,13 +11,14 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
 use crate::error::{Error, Kind, Result};
 
-/// The codings that requests accept, best first.
+/// The value of the `Accept-Encoding` header: the codings that requests accept, best first.
 pub const ACCEPTED: &str = "zstd, br, gzip, deflate";
 
-/// The most codings that are undone: as the header names them, and again as only their marks show them.
+/// The most codings that are undone for one body: first of those that the header names, then of those that only the
+/// body's first bytes show.
 const MOST: usize = 4;
 
-/// A coding of a body.
+/// A compression format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Gzip,
@@ -27,7 +28,7 @@ enum Coding {
 }
 
 impl Coding {
-    /// Returns the coding of this name, or `None` for `identity` and for unknown names.
+    /// Returns the coding with this name in `Content-Encoding`, or `None` for `identity` and for unknown names.
     fn named(name: &str) -> Option<Coding> {
         match name.trim().to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => Some(Coding::Gzip),
@@ -38,7 +39,8 @@ impl Coding {
         }
     }
 
-    /// Returns the coding whose mark a body begins with. (Deflate and Brotli have none.)
+    /// Returns the coding that the body's first bytes identify, or `None` if they identify none. Deflate and Brotli
+    /// cannot be identified so.
     fn marked(body: &[u8]) -> Option<Coding> {
         match body {
             [0x1f, 0x8b, ..] => Some(Coding::Gzip),
@@ -50,7 +52,7 @@ impl Coding {
     fn undo(self, body: &[u8], most: usize) -> Result<Vec<u8>> {
         match self {
             Coding::Gzip => read(flate2::read::MultiGzDecoder::new(body), most),
-            // The name means zlib, but some servers send the bare stream.
+            // `deflate` means zlib, but some servers send the raw deflate stream.
             Coding::Deflate => match read(flate2::read::ZlibDecoder::new(body), most) {
                 Err(e) if e.kind == Kind::Garbled => read(flate2::read::DeflateDecoder::new(body), most),
                 decoded => decoded,
@@ -61,7 +63,7 @@ impl Coding {
     }
 }
 
-/// Returns the body as it was before it was coded. Fails if it would be larger than `most` bytes, or is cut.
+/// Returns the decompressed body. Fails if it would be larger than `most` bytes, or if its end is missing.
 pub fn undo(headers: &HeaderMap, mut body: Vec<u8>, most: usize) -> Result<Vec<u8>> {
     let names = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let codings: Vec<Coding> = names.flat_map(|names| names.split(',')).filter_map(Coding::named).collect();
@@ -78,8 +80,8 @@ pub fn undo(headers: &HeaderMap, mut body: Vec<u8>, most: usize) -> Result<Vec<u
     Ok(body)
 }
 
-/// Returns whether a body is text already, whatever its headers say. (A Brotli body may begin with a bracket by
-/// chance, so all of it has to be text.)
+/// Returns whether a body is not compressed, whatever its headers say: it is empty, or it is UTF-8 text that begins
+/// like JSON or HTML. All of it has to be text, because a Brotli body may begin with a bracket by chance.
 fn is_plain(body: &[u8]) -> bool {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     text.is_empty()

@@ -1,5 +1,5 @@
-//! Asks single documents, for discovery, which finds out how the API is spelled. The answer is handed on as it is.
-//! Failures of transport, token and budget are retried as for any other request.
+//! Sends single GraphQL documents for discovery, which finds out how the API is spelled. Returns the answer without
+//! interpreting it. Failures of transport, token and budget are retried as for any other request.
 
 use std::sync::Arc;
 
@@ -17,14 +17,15 @@ use crate::source::classify;
 use crate::source::server::{Reply, Server};
 use crate::source::surrogates;
 
-/// The source as a server that answers documents. It sends a token once the mutation that gives one is known.
+/// Gives discovery access to the server through a source. Requests carry a token if `signed_in` is set, which is
+/// possible once the mutation that generates a token is known.
 pub struct Documents<'s> {
     source: &'s Source,
     signed_in: bool,
 }
 
 impl<'s> Documents<'s> {
-    /// Creates a server that asks with a token (`signed_in`) or without one.
+    /// Creates an access whose requests carry a token (`signed_in`) or none.
     pub fn new(source: &'s Source, signed_in: bool) -> Documents<'s> {
         Documents { source, signed_in }
     }
@@ -56,8 +57,9 @@ impl<'s> Documents<'s> {
         sent.judge(outcome, false)
     }
 
-    /// Returns the first failure from which nothing is to be learnt about the spelling, because it passes or is about
-    /// the caller.
+    /// Returns the first error of a reply that is not about the spelling of the API, because it is temporary or
+    /// concerns the caller. Discovery can learn nothing from it. Returns `None` if there is no such error. `status`
+    /// is the HTTP status.
     fn not_about_spelling(&self, status: u16, reply: &Reply) -> Option<Error> {
         let dialect = self.source.dialect();
         reply.errors.iter().find_map(|said| {

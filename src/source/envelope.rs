@@ -1,12 +1,13 @@
-//! Turns a GraphQL answer into typed results, at the door. The body is judged before the HTTP status, because
-//! failures usually arrive as 200 (documented). Nobody matches strings later.
+//! Turns a GraphQL answer into typed results. The body is judged before the HTTP status, because failures usually
+//! arrive with status 200 (documented). No later code matches strings of an answer.
 //!
-//! The questions are, in this order: Is it JSON? Does it answer this request ([`super::response_names`])? Are there
-//! `errors` (each becomes a kind)? Does the payload say `success: false`? Is the list where the dialect says?
+//! The checks are, in this order: Is the body JSON? Does it answer this request ([`super::response_names`])? Does it
+//! have `errors` (each becomes a kind of error)? Does the payload say `success: false`? Is the list at the path that
+//! the dialect states?
 //!
-//! An error touches the one question whose response name its path begins with. If the path begins with anything else,
-//! the error touches every question, so that an error without an address is never dropped. Partial data with errors
-//! is never accepted as whole. The status decides only if the body decides nothing.
+//! An error concerns the one question whose response name its path begins with. If the path begins with anything
+//! else, the error concerns every question, so that an error without an address is never dropped. Partial data with
+//! errors never counts as complete. The status decides only if the body decides nothing.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -41,25 +42,25 @@ pub struct HttpAnswer {
     pub body: Vec<u8>,
 }
 
-/// A token as the server gave it.
+/// An access token as the server returned it.
 pub struct Granted {
-    /// The token.
+    /// The access token itself.
     pub access_token: String,
-    /// Its life in seconds, if the server names it.
+    /// The token's lifetime in seconds, or `None` if the server does not state it.
     pub expires_in: Option<f64>,
 }
 
-/// The judgement on an answer to several questions.
+/// The results that an answer holds for the questions of its request.
 #[derive(Debug)]
 pub struct ReadAnswer {
-    /// The names under which the answer came.
+    /// Whether the answer used the response names of its request.
     pub named: Named,
     /// The result of each question, in the order of the questions.
     pub outcomes: Vec<Result<Page>>,
 }
 
-/// Judges the answer to `questions`, which were to be answered under `names`. `rules` say what stays out of the
-/// records' hashes.
+/// Reads the answer to `questions`, whose response names are `names`, and returns a result for each. `rules` say
+/// which values do not enter the records' hashes.
 pub fn pages(
     dialect: &Dialect,
     rules: &PerStream<Volatile>,
@@ -120,8 +121,8 @@ pub fn pages(
     ReadAnswer { named: came, outcomes: questions.iter().zip(names).map(one).collect() }
 }
 
-/// Returns the names under which an answer came. An answer without data belongs to another request if an error in it
-/// names a question of that request.
+/// Returns whether an answer used the response names of its request. An answer without data belongs to another
+/// request if one of its errors names a question of that request.
 fn came_under(
     data: &HashMap<String, &RawValue>,
     faults: &[AnswerError],
@@ -135,7 +136,7 @@ fn came_under(
     }
 }
 
-/// Returns the error of an answer that came under the wrong names, or `None` if its names are right.
+/// Returns the error for an answer with wrong response names, or `None` if its names are right.
 fn elsewhere(named: Named) -> Option<Error> {
     match named {
         Named::Given | Named::Nothing => None,
@@ -151,8 +152,8 @@ fn elsewhere(named: Named) -> Option<Error> {
     }
 }
 
-/// Judges the answer to the token mutation, which was to be answered under `name`. Also returns the names under which
-/// it came.
+/// Reads the answer to the token mutation, whose response name is `name`. Returns whether the answer used that name,
+/// and the token or the error.
 pub fn token(dialect: &Dialect, name: &str, mut answer: HttpAnswer) -> (Named, Result<Granted>) {
     surrogates::mend(&mut answer.body);
     let mut came = Named::Nothing;
@@ -192,8 +193,8 @@ fn granted(dialect: &Dialect, name: &str, answer: &HttpAnswer, came: &mut Named)
     Ok(Granted { access_token, expires_in: found.number(Want::ExpiresIn) })
 }
 
-/// Returns the error as it is when a token was asked for: the pair of id and secret is refused, whichever word the
-/// server uses.
+/// Returns what an error means if it answers a request for a token: the client id and secret are refused, whichever
+/// word the server uses.
 fn of_token(error: Error) -> Error {
     Error { kind: policy::of_a_token_request(error.kind), ..error }
 }
@@ -202,14 +203,14 @@ fn every(questions: &[Question], error: &Error) -> ReadAnswer {
     ReadAnswer { named: Named::Nothing, outcomes: questions.iter().map(|_| Err(error.clone())).collect() }
 }
 
-/// Returns whether the names of the answer's top members hold no replaced character. A broken name may be that of
-/// `errors`.
+/// Returns whether no name of the answer's top members contains U+FFFD. If one does, it may have been `errors`.
 fn are_names_whole(text: &str) -> bool {
     let members: HashMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
     !members.keys().any(|name| name.contains(char::REPLACEMENT_CHARACTER))
 }
 
-/// Reads the members of an answer. `Err` says what it means if it is no GraphQL answer.
+/// Reads the top members of an answer. `status` is the HTTP status. If the answer is not a GraphQL answer, `Err`
+/// holds the error that it means.
 pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b>> {
     let Some(envelope) = Envelope::read(text) else {
         return Err(classify::unreadable(status, text.as_bytes()));
@@ -217,7 +218,7 @@ pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<
     if envelope.data.is_some() || envelope.has_errors() {
         return Ok(envelope);
     }
-    // There are neither data nor errors: this is a gateway's JSON, or a payload that stands at the top.
+    // There are neither data nor errors: this is a gateway's JSON, or a payload that is not wrapped in `data`.
     let words = &envelope.words;
     Err(if envelope.is_graphql {
         classify::by_words(dialect, words, status)
@@ -227,18 +228,18 @@ pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<
     })
 }
 
-/// Returns whether a payload's own `success` affirms it, as a value or as a text.
+/// Returns whether the value of a payload's `success` member means yes, such as `true` or `"ok"`. `raw` is its JSON.
 fn affirms(raw: &str) -> bool {
     matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "ok" | "success")
 }
 
-/// Returns whether a payload's own `success` denies it, as a value or as a text.
+/// Returns whether the value of a payload's `success` member means no, such as `false` or `"no"`. `raw` is its JSON.
 pub(super) fn denies(raw: &str) -> bool {
     matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "false" | "0" | "no")
 }
 
-/// Reads a payload by its shape. Fails if the payload reports a failure itself: `success: false` is one, even without
-/// any `errors`.
+/// Reads the payload of one operation. `shape` says where its parts are. Fails if the payload reports a failure
+/// itself: `success: false` is a failure, even without `errors`.
 fn payload_of<'b>(
     dialect: &Dialect,
     shape: &PathTree,

@@ -1,5 +1,5 @@
-//! Reads the members at the top of an answer. Each is read by itself and leniently: a member in an odd form says
-//! less, but does not make the others unreadable.
+//! Reads the top members of an answer (`data`, `errors` and so on). Each member is read separately and leniently: one
+//! in an unexpected form shows less, but does not make the others unreadable.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,16 +10,16 @@ use serde_json::value::RawValue;
 
 use super::error_words::{ErrorEntry, ErrorWords, text_of};
 
-/// The members of an answer.
+/// The top members of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Envelope<'b> {
     /// The members of `data` by response name, or `None` if `data` is missing, null or no object.
     pub data: Option<HashMap<String, &'b RawValue>>,
-    /// Whether it has a member that only a GraphQL answer has (`data`, `errors`), whatever stands in it.
+    /// Whether the answer has a member that only a GraphQL answer has (`data` or `errors`), whatever its value.
     pub is_graphql: bool,
-    /// What the answer says of itself outside of `errors`.
+    /// The code, the message and the scope that the answer has outside of `errors`.
     pub words: ErrorWords,
-    /// The answer's own `success`, which may deny the answer as a whole.
+    /// The value of the top member `success`. If it is `false`, the answer as a whole is a failure.
     pub success: Option<&'b RawValue>,
     errors: Vec<&'b RawValue>,
     /// The member `error`, in which some servers put a single error.
@@ -27,9 +27,9 @@ pub(super) struct Envelope<'b> {
 }
 
 impl<'b> Envelope<'b> {
-    /// Reads the members of a JSON object, or of the one object of a list, because some servers answer every request
-    /// as a batch. Returns `None` for other JSON, for text that is no JSON, and for an answer with two `data`
-    /// objects.
+    /// Reads the top members of an answer, which is a JSON object, or a list with one object, because some servers
+    /// answer every request as a batch. Returns `None` for other JSON, for text that is not JSON, and for an answer
+    /// with two `data` objects.
     pub fn read(text: &'b str) -> Option<Envelope<'b>> {
         // A byte order mark is no part of JSON, but some servers send one.
         let text = text.trim_start_matches('\u{feff}');
@@ -72,26 +72,26 @@ impl<'b> Envelope<'b> {
         Some(envelope)
     }
 
-    /// Calls `each` with every error of the answer, in their order. It gets one at a time, because an answer may hold
-    /// a hundred thousand.
+    /// Calls `each` with every error of the answer, in their order. Errors are passed one at a time, because an
+    /// answer may hold a hundred thousand.
     pub fn each_error(&self, mut each: impl FnMut(ErrorEntry)) {
         for raw in self.errors.iter().chain(&self.error) {
             each_of(raw, &mut each);
         }
     }
 
-    /// Calls `each` with every member that holds errors, as it came.
+    /// Calls `each` with the raw JSON of every top member that may hold errors: `errors` and `error`.
     pub fn each_member(&self, each: impl FnMut(&RawValue)) {
         self.errors.iter().chain(&self.error).copied().for_each(each);
     }
 
-    /// Returns whether the answer holds an error under `errors`.
+    /// Returns whether the answer has an error in `errors`.
     pub fn has_errors(&self) -> bool {
         self.errors.iter().any(|raw| holds_errors(raw))
     }
 }
 
-/// Calls `each` with every error of a member.
+/// Calls `each` with every error in the value of an `errors` member.
 pub(super) fn each_of(errors: &RawValue, each: &mut impl FnMut(ErrorEntry)) {
     match serde_json::from_str::<Vec<&RawValue>>(errors.get()) {
         Ok(list) => list.into_iter().flat_map(|one| ErrorEntry::of_element(&value(one))).for_each(each),
@@ -99,7 +99,7 @@ pub(super) fn each_of(errors: &RawValue, each: &mut impl FnMut(ErrorEntry)) {
     }
 }
 
-/// Returns whether a member holds an error.
+/// Returns whether the value of an `errors` member holds an error.
 pub(super) fn holds_errors(errors: &RawValue) -> bool {
     match serde_json::from_str::<Vec<&RawValue>>(errors.get()) {
         Ok(list) => !list.is_empty(),
@@ -107,8 +107,8 @@ pub(super) fn holds_errors(errors: &RawValue) -> bool {
     }
 }
 
-/// Returns a member's value. JSON that [`Value`] cannot hold (a number of a thousand digits) becomes `true`, because
-/// it is something all the same.
+/// Returns a member's parsed value. JSON that [`Value`] cannot hold (a number of a thousand digits) becomes `true`,
+/// so that the member does not count as missing.
 pub(super) fn value(raw: &RawValue) -> Value {
     serde_json::from_str(raw.get()).unwrap_or(Value::Bool(true))
 }

@@ -1,42 +1,43 @@
-//! Reads what an error of an answer says of itself: its words, and where in the answer it stands.
+//! Reads the words of an error in an answer (its code, message and missing scope), and its path in the answer.
 //!
-//! GraphQL says that `errors` is a list of objects, each with a text `message`, a list `path` and an object
-//! `extensions` (documented for this API: `extensions.code`). Servers, and what stands in front of them, write other
-//! things in each of these places. Every form is read as far as it goes, so that a known code is found wherever it
-//! stands. What cannot be read leaves the decision to the status.
+//! GraphQL says that `errors` is a list of objects, each with a string `message`, a list `path` and an object
+//! `extensions` (documented for this API: `extensions.code`). Servers, and proxies in front of them, write other
+//! types of values there. Every form is read as far as possible, so that a known code is found wherever it is. If
+//! nothing can be read, the HTTP status decides.
 
 use serde_json::{Map, Value};
 
-/// How deep objects within an error are read.
+/// The depth to which objects nested in an error are read.
 const DEPTH: u32 = 4;
 
-/// The members that hold a code, the most telling first.
+/// The names of members that hold an error code, the most specific first.
 const CODES: [&str; 3] = ["code", "errorCode", "error_code"];
-/// The members that hold a message, the most telling first.
+/// The names of members that hold an error message, the most specific first.
 const MESSAGES: [&str; 7] = ["message", "msg", "error", "error_description", "detail", "description", "reason"];
-/// The members that hold the scope that is missing.
+/// The names of members that hold the scope that is missing.
 const SCOPES: [&str; 2] = ["requiredScope", "required_scope"];
-/// The members that hold a further error.
+/// The names of members that hold a nested error.
 const NESTED: [&str; 5] = ["extensions", "exception", "originalError", "response", "cause"];
 
-/// What an error says of itself, wherever it says it.
+/// The words of an error, whichever of its members hold them.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ErrorWords {
-    /// The code, a text or a number.
+    /// The error code, such as `TOKEN_EXPIRED`. A number is kept as its digits.
     pub code: Option<String>,
-    /// The message.
+    /// The error message.
     pub message: Option<String>,
     /// The scope that is missing (documented beside `INSUFFICIENT_SCOPES`).
     pub required_scope: Option<String>,
 }
 
 impl ErrorWords {
-    /// Reads the words of an error, or of a part of one, in any form.
+    /// Reads the words of an error, or of a part of one, whatever type of JSON value it is.
     pub fn read(value: &Value) -> ErrorWords {
         read(value, DEPTH)
     }
 
-    /// Reads an error's `extensions`. A text in their place is read as a code and as a message.
+    /// Reads the words of an error's `extensions`. If it is a string and not an object, that string counts as code
+    /// and as message.
     fn of_extensions(value: &Value) -> ErrorWords {
         let words = ErrorWords::read(value);
         match value {
@@ -45,14 +46,15 @@ impl ErrorWords {
         }
     }
 
-    /// Returns these words, but with those of `extensions`, the documented place of a code, before them.
+    /// Returns these words, but prefers the code and the scope of `extensions`, where this API is documented to put
+    /// the code.
     #[must_use]
     pub fn with(&self, extensions: Option<&ErrorWords>) -> ErrorWords {
         let Some(extensions) = extensions else { return self.clone() };
         ErrorWords { message: self.message.clone(), ..extensions.clone() }.or(self).or(extensions)
     }
 
-    /// Returns these words, completed by those of another part.
+    /// Returns these words, with each missing one taken from `other`.
     fn or(self, other: &ErrorWords) -> ErrorWords {
         ErrorWords {
             code: self.code.or_else(|| other.code.clone()),
@@ -86,7 +88,7 @@ fn of_object(members: &Map<String, Value>, depth: u32) -> ErrorWords {
     words
 }
 
-/// Returns a text that is not empty, or a number as its digits. Any other value says nothing.
+/// Returns a non-empty string as it is, and a number as its digits. Returns `None` for any other value.
 pub(super) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -95,12 +97,12 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// An error of an answer.
+/// One error of an answer.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct ErrorEntry {
-    /// The place in the answer: response names, field names, row numbers.
+    /// The error's path in the answer: response names, field names, row numbers. Empty if the error has no path.
     pub path: Vec<Value>,
-    /// The words, those of the extensions before others.
+    /// The error's code, message and missing scope. Those of `extensions` come before others.
     pub words: ErrorWords,
 }
 
@@ -118,14 +120,14 @@ impl ErrorEntry {
         }
     }
 
-    /// Reads an element of a list of errors. Whatever it is, it is an error or a list of errors.
+    /// Reads an element of a list of errors. Every element counts as at least one error, even `null`.
     pub fn of_element(value: &Value) -> Vec<ErrorEntry> {
         let all = ErrorEntry::all(value);
         if all.is_empty() { vec![ErrorEntry::default()] } else { all }
     }
 
-    /// Reads the errors that an object holds under a name, if the object is no error itself. The name is a
-    /// question's, or says nothing (`"0"`).
+    /// Reads the errors that an object holds under one name. The object maps names to errors and is no error itself.
+    /// The name becomes the path of an error that has none: it is a question's response name, or meaningless (`"0"`).
     fn under((name, value): (&String, &Value)) -> Vec<ErrorEntry> {
         let mut all = ErrorEntry::of_element(value);
         for entry in all.iter_mut().filter(|entry| entry.path.is_empty()) {
@@ -144,13 +146,13 @@ impl ErrorEntry {
     }
 }
 
-/// Returns whether an object is an error, and not a list of errors by name.
+/// Returns whether an object is an error, and not a map from names to errors.
 fn is_an_error(members: &Map<String, Value>) -> bool {
     const OTHERS: [&str; 4] = ["path", "locations", "success", "status"];
     CODES.iter().chain(&MESSAGES).chain(&SCOPES).chain(&NESTED).chain(&OTHERS).any(|name| members.contains_key(*name))
 }
 
-/// Reads a path, also one that is written as a text: `contacts_1.data.docs[3].email`.
+/// Reads an error's path. It may also be a string, such as `contacts_1.data.docs[3].email`.
 fn path(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(steps) => steps.clone(),

@@ -1,9 +1,9 @@
-//! Makes one exchange with the server: sends a request whose turn has come, lets the budget learn what the answer's
-//! headers say, and notes what the outcome means for every request.
+//! Exchanges one request and answer with the server: sends a request whose turn under the limit has come, passes the
+//! answer's rate-limit headers to the budget, and records what the outcome means for all other requests.
 //!
-//! Three callers make an attempt: for a token, for a document of discovery, for the pages of lists. They differ in
-//! what they write and in how they read the answer. All else is here, so that no caller can forget to hide a secret,
-//! to obey a 429 or to tell an outage from a wrong address.
+//! Three callers send requests: for a token, for a document of discovery, and for the pages of lists. They differ in
+//! what they write and in how they read the answer. Everything else is here, so that no caller can forget to hide a
+//! secret, to obey a 429 or to distinguish an outage from a wrong URL.
 
 use std::sync::atomic::Ordering;
 
@@ -16,20 +16,20 @@ use crate::error::{Error, Result};
 use crate::policy::{self, Subject};
 use crate::secret::Secret;
 
-/// A request that was sent.
+/// A request that was sent, with what is needed to judge its outcome.
 pub(super) struct Sent<'s> {
     source: &'s Source,
-    /// Its number in the budget.
+    /// The request's number in the budget.
     number: u64,
-    /// The token that it carried.
+    /// The token that the request carried, or `None` if it carried none.
     token: Option<Token>,
-    /// What the answer's headers say of the limit. Without an answer they say nothing.
+    /// The rate-limit headers of the answer; all empty if no answer came.
     headers: Headers,
 }
 
 impl Source {
     /// Sends a request body, with a token or without. `number` is the request's turn in the budget; `of` is what the
-    /// request asks for. Returns the answer as it came, and the [`Sent`] that judges the outcome.
+    /// request asks for. Returns the answer uninterpreted, and a [`Sent`] with which the caller reports the outcome.
     pub(super) async fn exchange(
         &self,
         number: u64,
@@ -56,9 +56,12 @@ impl Source {
 }
 
 impl Sent<'_> {
-    /// Notes what an outcome means for every request, and returns it. A sensible answer proves the address. A 429
-    /// pauses every request, unless other questions of the same request are answered (`is_beside_answers`): then the
-    /// limit is the question's own. The error's text holds none of our secrets.
+    /// Records what the outcome of this request means for all requests, and returns the outcome.
+    ///
+    /// - A success shows that the URL is that of the API.
+    /// - A 429 pauses every request, unless other questions of the same request were answered (`is_beside_answers`).
+    ///   Then the limit concerns that question only.
+    /// - Our secrets are removed from an error's text.
     pub fn judge<T>(&self, outcome: Result<T>, is_beside_answers: bool) -> Result<T> {
         let source = self.source;
         let mut error = match outcome {
@@ -78,15 +81,15 @@ impl Sent<'_> {
         if source.contacted.load(Ordering::Relaxed) {
             error.kind = policy::at_a_known_address(error.kind);
         }
-        // Something in front of the API may refuse an expired token, so the next attempt brings a new one.
+        // Something in front of the API may refuse an expired token, so the next attempt uses a new one.
         if let Some(token) = self.token.as_ref().filter(|_| policy::may_be_of_the_token(&error.kind)) {
             source.tokens.refused(token.generation);
         }
         Err(error)
     }
 
-    /// Returns a text without our secrets. A server's words may quote what it was sent: graphql-js quotes the value
-    /// of a variable that does not fit.
+    /// Returns `text` without the client secret and the token. A server's words may quote what it received:
+    /// graphql-js quotes the value of a variable of the wrong type.
     pub fn hide(&self, text: &str) -> String {
         let hidden = self.source.settings.client_secret.hide_in(text);
         match &self.token {
@@ -95,8 +98,8 @@ impl Sent<'_> {
         }
     }
 
-    /// Pauses every request after a 429. If the server asks for a longer pause than the job allows, every later
-    /// request fails.
+    /// Pauses every request after a 429. If the server asks for a longer pause than the job allows, every request
+    /// fails until that pause is over.
     fn block(&self, error: &Error) {
         let (budget, limits) = (&self.source.budget, &self.source.settings.limits);
         match (error.wait, limits.asked_too_much(error.wait)) {

@@ -1,5 +1,5 @@
-//! Reads the dates of HTTP headers. A recipient must accept three forms (RFC 9110, 5.6.7): today's, that of RFC 850
-//! with its two-digit years, and that of C's `asctime`. The weekday adds nothing and is ignored.
+//! Reads the dates in HTTP headers. A recipient must accept three forms (RFC 9110, 5.6.7): today's, that of RFC 850
+//! with its two-digit years, and that of C's `asctime`. The weekday is redundant and is ignored.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// Returns a moment in whole seconds since 1970, or `None` if the text is no date. `now`, in the same unit, settles
+/// Returns a date in whole seconds since 1970, or `None` if `text` is not a date. `now`, in the same unit, decides
 /// the century of a two-digit year.
 pub fn parse(text: &str, now: i64) -> Option<i64> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
@@ -29,7 +29,8 @@ pub fn parse(text: &str, now: i64) -> Option<i64> {
     }
 }
 
-/// Returns the year that two digits stand for: the latest one that lies at most 50 years ahead.
+/// Returns the full year for a two-digit year: the latest one that is at most 50 years after `now` (seconds since
+/// 1970). Returns `None` if `now` is not a valid date.
 fn four_digits(said: i16, now: i64) -> Option<i16> {
     let latest = TimeZone::UTC.to_datetime(Timestamp::from_second(now).ok()?).year() + 50;
     Some(latest - (latest - said).rem_euclid(100))

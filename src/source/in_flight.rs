@@ -1,5 +1,5 @@
-//! Limits what is under way: the number of requests, and the bytes of the bodies that they may bring. Without the
-//! second limit, a page of long messages times the requests in flight would decide how much memory a run takes.
+//! Limits the number of requests under way, and the bytes of the answers that they may bring. Without the second
+//! limit, a page of long messages times the requests in flight would decide how much memory a run takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,13 +11,13 @@ use super::settings::SourceSettings;
 use crate::streams::{PerStream, Stream};
 
 const KIB: usize = 1024;
-/// The expected size of a body before one of its stream was seen, in KiB.
+/// The expected size of a stream's answer before the first one was seen, in KiB.
 const FIRST_GUESS: u32 = 128;
 
-/// The slots and bytes that requests take. Both are given back when their guard is dropped.
+/// The free slots and bytes for requests. A request returns its share when its guard is dropped.
 pub struct InFlight {
     slots: Semaphore,
-    /// In KiB.
+    /// The free bytes, in KiB.
     bytes: Arc<Semaphore>,
     most: u32,
     /// The expected size of one answer, in KiB.
@@ -35,14 +35,15 @@ impl InFlight {
         }
     }
 
-    /// Waits for one of the slots. (`None` means that the semaphore was closed, which nobody does; requests would
-    /// then not be limited.)
+    /// Waits for a free slot. The result is never `None`, because nobody closes the semaphore; if it were, requests
+    /// would not be limited.
     pub async fn slot(&self) -> Option<SemaphorePermit<'_>> {
         self.slots.acquire().await.ok()
     }
 
-    /// Waits for a share of the bytes, as large as answers for these streams have been. An answer that is larger than
-    /// its share is read all the same, and the next ones ask for more.
+    /// Waits for a share of the bytes in flight, as large as the answers to these questions are expected to be. A
+    /// larger answer is read all the same, and the next requests of its streams ask for more. Never returns `None`,
+    /// because nobody closes the semaphore.
     pub async fn hold(&self, questions: &[Question]) -> Option<Arc<OwnedSemaphorePermit>> {
         let expected = u32::try_from(self.expected(questions)).unwrap_or(u32::MAX);
         let share = self.bytes.clone().acquire_many_owned(expected.clamp(1, self.most));
@@ -54,14 +55,15 @@ impl InFlight {
         questions.iter().map(|q| self.expected[q.stream].load(Ordering::Relaxed) as usize).sum()
     }
 
-    /// Returns how many pages of a stream one list may ask for at a time: as many as fill a quarter of the bytes, but
-    /// at least one.
+    /// Returns how many pages of a stream one list may ask for at a time: as many as fill a quarter of the bytes in
+    /// flight, but at least one.
     pub fn pages(&self, stream: Stream) -> usize {
         let each = self.expected[stream].load(Ordering::Relaxed).max(1);
         usize::try_from(self.most / 4 / each).unwrap_or(1).max(1)
     }
 
-    /// Learns from the size of an answer. The expected size rises at once and falls slowly.
+    /// Adjusts the expected size of answers for the streams of `questions` by an answer of so many `bytes`. The
+    /// expected size rises at once and falls slowly.
     pub fn learn(&self, questions: &[Question], bytes: usize) {
         let each = u32::try_from(bytes / KIB / questions.len().max(1) + 1).unwrap_or(u32::MAX);
         for q in questions {

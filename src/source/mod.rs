@@ -7,19 +7,21 @@
 //! |---|---|
 //! | one attempt | `exchange`, [`client`] (HTTP), `decoding`, `transport_error` |
 //! | writing a request | [`query`], [`response_names`], [`path_tree`] |
-//! | reading an answer | [`envelope`], with `members`, `faults`, `words`, [`classify`], [`page`] and [`surrogates`] |
-//! | what may be told of a server's words | [`wording`] |
-//! | questions and their retries | `ask`, `batch` (how they travel together), [`batch_size`], [`retry`], `witness` |
+//! | reading an answer | [`envelope`], `envelope_members`, `answer_errors`, `error_words` |
+//! | what an answer means | [`classify`], [`page`], [`surrogates`] (repairs strings) |
+//! | what may be shown of a server's words | [`wording`] |
+//! | questions and their retries | `ask`, `batch`, [`batch_size`], [`retry`], `control_question` |
 //! | the token | [`token`] |
-//! | the limit | [`rate_limit`]: the budget, its file that processes share, the headers, what the server counts |
+//! | the limit | [`rate_limit`]: the budget, the file that processes share, the headers, what the server counts |
 //! | time | [`server_clock`], [`http_date`] |
-//! | memory, and requests under way | `in_flight`, `under_way` |
+//! | memory, and requests under way | `in_flight`, `requests_under_way` |
 //! | the rows of a page | `page_limit` |
 //! | what a source has seen | `observed` |
 //!
 //! How the API is spelled is data: [`crate::dialect`]. [`crate::discovery::negotiate`] finds the spelling out. It
-//! asks through [`document`], checks it with [`crate::discovery::check_paging`], asks for single records through
-//! [`crate::discovery::fetch_by_id`], and keeps it for the next night in [`crate::discovery::saved_dialect`].
+//! sends documents through [`document`], checks the paging with [`crate::discovery::check_paging`], and asks for
+//! single records through [`crate::discovery::fetch_by_id`]. [`crate::discovery::saved_dialect`] keeps the spelling
+//! for later runs.
 
 mod answer_errors;
 #[cfg(test)]
@@ -78,7 +80,7 @@ use crate::source::batch_size::BatchSize;
 use crate::streams::{self, PerStream, Stream};
 use crate::waits::Waits;
 
-/// Answers questions, one result each.
+/// The connection to the API. Answers questions, with one result for each.
 pub struct Source {
     http: Http,
     settings: SourceSettings,
@@ -86,32 +88,34 @@ pub struct Source {
     tokens: Tokens,
     /// The budget of the API key.
     pub budget: Budget,
-    /// How many questions a request carries.
+    /// The number of questions that a request carries.
     pub aliases: BatchSize,
     in_flight: InFlight,
     names: ResponseNames,
     token_names: ResponseNames,
     waiting: Arc<WaitingQuestions>,
-    /// The generation of the token that lacked the stream's scope and was renewed for it, or 0.
+    /// The generation of the token that lacked the stream's scope, so that a new token was requested; 0 if no token
+    /// lacked it.
     scope_renewed: PerStream<AtomicU64>,
-    /// The parent record whose list was answered last.
+    /// The id of the parent record whose list was answered last; `None` before the first.
     last_parent: PerStream<Mutex<Option<String>>>,
-    /// Whether a question was refused for a limit of its own.
+    /// Whether a question was refused because of a limit that applies to it alone.
     limits_one: AtomicBool,
-    /// Whether it is settled how a stream's lists are paged.
+    /// Whether the paging of a stream's lists is known for certain.
     sure: PerStream<AtomicBool>,
-    /// How many rows a page has where more are asked for.
+    /// The largest number of rows that a page of the stream has, if the server sends fewer than are asked for.
     served: PerStream<PageLimit>,
-    /// Whether a stream's totals were seen to exceed the rows shown so far, so that they count the list.
+    /// Whether a stream's total has exceeded the rows shown so far, which shows that it counts the list and not the
+    /// page.
     counts: PerStream<AtomicBool>,
-    /// The record that requests name although the server ignores which one it is.
+    /// The id of the parent record that requests name, if the server ignores which one it is; otherwise `None`.
     any_parent: PerStream<Mutex<Option<String>>>,
-    /// How many lists had a page that was more than the server bears, or than this program accepts.
+    /// The number of lists with a page that was too large for the server or for this program.
     heavy: PerStream<AtomicU32>,
-    /// Whether a sensible answer has come from this address, in this run or an earlier one.
+    /// Whether the endpoint has answered as the API does, in this run or an earlier one.
     contacted: AtomicBool,
     under_way: Arc<UnderWay>,
-    /// How many questions were answered.
+    /// The number of questions that were answered.
     answered: AtomicU64,
     attempts: PerStream<AtomicU64>,
     /// How long the run has waited for single rows that fail, in milliseconds.
@@ -120,7 +124,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Returns the settings that the job has for the source.
+    /// Returns the job's settings for the source.
     pub fn settings(&self) -> &SourceSettings {
         &self.settings
     }
@@ -130,8 +134,8 @@ impl Source {
         self.tokens.refused(generation);
     }
 
-    /// Returns the name under which a question is to be answered: a new one, or `operation` itself if the server
-    /// ignores aliases ([`response_names`]).
+    /// Returns the response name for a question: a new one, or `operation` itself if the server ignores aliases
+    /// ([`response_names`]).
     pub fn response_name(&self, operation: &str) -> String {
         self.names.next(operation)
     }
@@ -172,8 +176,8 @@ impl Source {
         self.dialect.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns whether a stream is read list by list, one for each record of another stream (messages by
-    /// conversation). It is not if the dialect names no argument for that record, or if the server ignores the
+    /// Returns whether a stream is read as one list for each record of another stream (messages: one list for each
+    /// conversation). It is not if the dialect has no argument for that record, or if the server ignores the
     /// argument.
     pub fn is_partitioned(&self, stream: Stream) -> bool {
         if self.any_parent(stream).is_some() {
@@ -190,8 +194,8 @@ impl Source {
         *self.any_parent[stream].lock().unwrap_or_else(PoisonError::into_inner) = Some(parent.to_owned());
     }
 
-    /// Returns the record that requests for a stream name although the server ignores it, or `None` if the server
-    /// obeys the argument.
+    /// Returns the id of the parent record that requests for a stream name although the server ignores it. Returns
+    /// `None` if the server obeys the argument.
     pub fn any_parent(&self, stream: Stream) -> Option<String> {
         self.any_parent[stream].lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -201,34 +205,34 @@ impl Source {
         *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
     }
 
-    /// Notes that this address has answered as the API in an earlier run. An answer there that is not GraphQL then
-    /// counts as an outage and is retried for as long.
+    /// Notes that this endpoint answered as the API in an earlier run. An answer that is not GraphQL then counts as
+    /// an outage, not as a wrong endpoint, and is retried as long as an outage is.
     pub fn know_endpoint(&self) {
         self.contacted.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether the job takes fields along that are not documented.
+    /// Returns whether the job also collects fields that are not documented.
     pub fn is_collecting(&self) -> bool {
         self.settings.collect
     }
 
-    /// Returns the rules for what stays out of the records' hashes.
+    /// Returns, for each stream, the rules that say which values do not enter a record's hash.
     pub fn volatile(&self) -> &Arc<PerStream<Volatile>> {
         &self.settings.volatile
     }
 
-    /// Returns whether it is settled how this stream's lists are paged. Rows have shown it, in this run or an earlier
-    /// one, or the stream's only list is empty.
+    /// Returns whether the paging of this stream's lists is known for certain. Either rows have shown it, in this run
+    /// or an earlier one, or the stream's only list is empty.
     pub fn is_sure(&self, stream: Stream) -> bool {
         self.sure[stream].load(Ordering::Relaxed)
     }
 
-    /// Notes that it is settled how this stream's lists are paged.
+    /// Notes that the paging of this stream's lists is known for certain.
     pub fn note_paging_settled(&self, stream: Stream) {
         self.sure[stream].store(true, Ordering::Relaxed);
     }
 
-    /// Counts a stream's pages from `page_from`, from the next request on.
+    /// Numbers a stream's pages from `page_from` (0 or 1), from the next request on.
     pub fn count_from(&self, stream: Stream, page_from: u32) {
         let mut spoken = self.dialect.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = Arc::make_mut(&mut spoken).streams.get_mut(stream.name()) {
@@ -236,30 +240,30 @@ impl Source {
         }
     }
 
-    /// Returns how many rows a page has where more are asked for, or `None` if pages have as many rows as are asked
-    /// for.
+    /// Returns the server's limit on the rows of a page of this stream, or `None` if a page has as many rows as are
+    /// asked for.
     pub fn served_page_size(&self, stream: Stream) -> Option<u32> {
         self.served[stream].rows()
     }
 
-    /// Notes that pages of a stream have `rows` rows where more are asked for. 0 means that they have as many as are
+    /// Notes that the server limits the pages of a stream to `rows` rows. 0 means that a page has as many as are
     /// asked for.
     pub fn found_page_size(&self, stream: Stream, rows: u32) {
         self.served[stream].found(rows);
     }
 
-    /// Notes that an earlier run has found such a limit. It holds until this run has tried more rows
-    /// ([`Source::first_page_size`]).
+    /// Notes that an earlier run found a limit of `rows` rows a page for a stream. It holds until this run has tried
+    /// more rows ([`Source::first_page_size`]).
     pub fn recall_page_size(&self, stream: Stream, rows: u32) {
         self.served[stream].remember(rows);
     }
 
-    /// Returns how many rows to ask for in the first page of a list. The job allows `allowed`.
+    /// Returns how many rows to ask for in the first page of a list. `allowed` is the page size that the job allows.
     pub fn first_page_size(&self, stream: Stream, allowed: u32) -> u32 {
         self.served[stream].first(allowed)
     }
 
-    /// Notes that the server has refused more rows than an earlier run had found. No stream asks for more in this
+    /// Notes that the server refused a page with more rows than an earlier run found. No stream asks for more in this
     /// run.
     pub fn note_larger_pages_refused(&self) {
         for stream in streams::ALL {
@@ -267,42 +271,42 @@ impl Source {
         }
     }
 
-    /// Notes that a page came with `rows` rows where `asked` were asked for.
+    /// Notes that a page of a stream had `rows` rows when `asked` were asked for.
     pub fn saw_page(&self, stream: Stream, asked: u32, rows: usize) {
         self.served[stream].saw(asked, rows);
     }
 
-    /// Returns whether a stream's totals count the list, and not the page or the rows so far. One total that exceeded
-    /// the rows shown so far is the evidence.
+    /// Returns whether a stream's totals count the records of the list, and not those of the page or those shown so
+    /// far. One total that exceeded the rows shown so far is the evidence.
     pub fn counts_lists(&self, stream: Stream) -> bool {
         self.counts[stream].load(Ordering::Relaxed)
     }
 
-    /// Notes that a stream's totals count the list.
+    /// Notes that a stream's totals count the records of the list.
     pub fn found_counting(&self, stream: Stream) {
         self.counts[stream].store(true, Ordering::Relaxed);
     }
 
-    /// Counts a list that had a page too large or too slow. Returns `true` from the stream's second such list on:
-    /// then the reason is not one list alone.
+    /// Counts a list of the stream that had a page too large or too slow. Returns `true` from the second such list
+    /// on, because the reason is then not one list alone.
     pub fn note_heavy_list(&self, stream: Stream) -> bool {
         self.heavy[stream].fetch_add(1, Ordering::Relaxed) > 0
     }
 
-    /// Returns how many pages of one list may be asked for at a time. The questions of a request and the bytes in
-    /// flight bound it.
+    /// Returns how many pages of one list may be asked for at a time. The number of questions a request and the bytes
+    /// in flight limit it.
     pub fn pages_together(&self, stream: Stream) -> usize {
         self.aliases.now().min(self.in_flight.pages(stream))
     }
 
-    /// Announces that a question comes in a moment. Until the returned guard is dropped, a request with room for more
-    /// waits for the question, at most 250 ms.
+    /// Announces that the calling task is about to ask a question. Until the returned guard is dropped, a request
+    /// with room for more questions waits for it, at most 250 ms.
     pub fn at_work(&self) -> AtWork {
         self.waiting.at_work()
     }
 
-    /// Returns whether the run may wait `delay` for single rows that fail by themselves, and counts the delay if so.
-    /// All such rows share the patience that one question has. Otherwise a hundred broken rows would take an hour.
+    /// Returns whether the run may wait `delay` before it retries a single row that fails, and counts the delay if
+    /// so. All such rows share the retry time of one question. Otherwise a hundred broken rows would take an hour.
     pub fn spend_row_patience(&self, delay: Duration) -> bool {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let limits = &self.settings.limits;
@@ -314,7 +318,7 @@ impl Source {
             .is_ok()
     }
 
-    /// Generates a token if there is none, with retries. Success settles that the endpoint and the credentials are
+    /// Generates a token if there is none, with retries. Success shows that the endpoint and the credentials are
     /// right.
     pub async fn sign_in(&self) -> Result<()> {
         let mut failures = Failures::default();
@@ -351,7 +355,7 @@ impl Source {
         &self.budget.waits
     }
 
-    /// Returns the requests under way.
+    /// Returns the requests that were sent and not answered yet.
     pub fn under_way(&self) -> &Arc<UnderWay> {
         &self.under_way
     }
@@ -376,16 +380,15 @@ impl Source {
         self.tokens.current(generate).await
     }
 
-    /// Makes the next connections anew after an answer that belonged to another request, because its connection
-    /// cannot be trusted.
+    /// Closes the connections if an answer belonged to another request, because its connection cannot be trusted.
     fn distrust(&self, named: Named) {
         if named == Named::Others {
             self.http.reconnect();
         }
     }
 
-    /// Notes under which names the answer to some questions came. If the server ignores aliases, questions travel
-    /// alone from then on.
+    /// Notes whether an answer used the response names of its request. If the server ignores aliases, each later
+    /// request carries one question.
     fn note_names(&self, named: Named) {
         self.distrust(named);
         if self.names.answered(named) {
@@ -394,7 +397,7 @@ impl Source {
         }
     }
 
-    /// Adds what looks wrong with the key to the error that refuses it.
+    /// Adds what looks wrong with the configured key to an error that refuses it.
     fn suspected(&self, mut error: Error) -> Error {
         if policy::subject(&error.kind) == Subject::Key {
             for suspicion in &self.settings.suspicions {

@@ -1,42 +1,42 @@
-//! Knows how many rows a stream's pages have where more are asked for.
+//! Remembers the server's limit on the rows of a stream's pages, if the server sends fewer rows than are asked for.
 //!
-//! A limit that an earlier run has found is tried again. One list at a time begins with as many rows as the job
-//! allows, until a page shows whether the limit still holds. A shorter list shows nothing and costs nothing, because
-//! it is one page either way.
+//! A limit that an earlier run found is tested again. One list at a time begins with as many rows as the job allows,
+//! until a page shows whether the limit still holds. A list shorter than the limit shows nothing, but it costs
+//! nothing either, because it is one page anyway.
 
 use std::sync::{Mutex, PoisonError};
 
-/// The limit of one stream.
+/// The server's limit on the rows of a page of one stream.
 #[derive(Debug, Default)]
 pub struct PageLimit(Mutex<State>);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct State {
-    /// The rows of a page, or `None` if pages have as many as are asked for.
+    /// The most rows that a page has, or `None` if a page has as many as are asked for.
     rows: Option<u32>,
-    /// Whether an earlier run has found the limit and no page of this run has shown whether it still holds.
+    /// Whether the limit comes from an earlier run and no page of this run has shown yet that it still holds.
     untried: bool,
-    /// Whether a list has begun with more rows and its page has not come yet.
+    /// Whether a page with more rows than the limit was asked for and has not come yet.
     tries: bool,
 }
 
 impl PageLimit {
-    /// Returns the rows of a page, or `None` if pages have as many as are asked for.
+    /// Returns the most rows that a page has, or `None` if a page has as many as are asked for.
     pub fn rows(&self) -> Option<u32> {
         self.change(|state| state.rows)
     }
 
-    /// Notes that this run has found the limit; 0: there is none.
+    /// Notes that this run found a limit of `rows` rows a page; 0 means that there is no limit.
     pub fn found(&self, rows: u32) {
         self.change(|state| *state = State { rows: Some(rows).filter(|rows| *rows > 0), ..State::default() });
     }
 
-    /// Notes that an earlier run has found the limit; 0: there is none.
+    /// Notes that an earlier run found a limit of `rows` rows a page; 0 means that there is no limit.
     pub fn remember(&self, rows: u32) {
         self.change(|state| *state = State { rows: Some(rows).filter(|rows| *rows > 0), untried: true, tries: false });
     }
 
-    /// Returns how many rows to ask for in the first page of a list. The job allows `allowed`.
+    /// Returns how many rows to ask for in the first page of a list. `allowed` is the page size that the job allows.
     pub fn first(&self, allowed: u32) -> u32 {
         self.change(|state| match state.rows {
             Some(rows) if rows < allowed && state.untried && !state.tries => {
@@ -48,12 +48,12 @@ impl PageLimit {
         })
     }
 
-    /// Keeps the limit of an earlier run without trying more in this one.
+    /// Keeps the limit that an earlier run found, and does not test it in this run.
     pub fn keep(&self) {
         self.change(|state| state.untried = false);
     }
 
-    /// Notes that a page came with `rows` rows where `asked` were asked for.
+    /// Notes that a page had `rows` rows when `asked` were asked for.
     pub fn saw(&self, asked: u32, rows: usize) {
         self.change(|state| {
             let Some(limit) = state.rows.filter(|limit| state.untried && asked > *limit) else { return };

@@ -1,5 +1,5 @@
-//! Knows where things lie in an answer. A [`PathTree`] is the tree of a dialect's dotted paths. It writes the selection
-//! of a query and reads the answer to it, so that the two cannot disagree.
+//! Holds the paths of the values in an answer. A [`PathTree`] is the tree of a dialect's dotted paths. It writes the
+//! selection of a query and reads the answer to it, so that the two cannot disagree.
 //!
 //! Reading is one pass over the body with borrowed JSON. Members on the way to a wanted value are entered, wanted
 //! values are kept as raw text, and the rest is skipped. A list on the way is entered element by element
@@ -10,82 +10,85 @@ use serde_json::value::RawValue;
 
 use super::envelope_members::holds_errors;
 
-/// What a path leads to.
+/// The meaning of the value at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
-    /// The list of records.
+    /// The list of records, or of a list's rows in general.
     Items,
-    /// The number of records.
+    /// The number of records in the list.
     Total,
-    /// Whether another page follows.
+    /// Whether another page of the list follows.
     HasNext,
-    /// The cursor of the next page.
+    /// The cursor with which the next page is asked for.
     NextCursor,
-    /// The cursor of a row, which stands beside the row.
+    /// The cursor of a row. It is a member beside the row, not inside it.
     RowCursor,
-    /// Whether the operation succeeded, by the payload's word.
+    /// Whether the operation succeeded, as the payload states it.
     Success,
-    /// The payload's own error code.
+    /// The error code inside the payload, not that of `errors`.
     Code,
-    /// The payload's own error message.
+    /// The error message inside the payload, not that of `errors`.
     Message,
     /// The access token.
     AccessToken,
-    /// The token's life, in seconds.
+    /// The token's lifetime, in seconds.
     ExpiresIn,
 }
 
-/// A tree of paths.
+/// The tree of a dialect's dotted paths. `data.docs` and `data.total` share the node `data`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct PathTree {
     want: Option<Want>,
     children: Vec<(String, PathTree)>,
 }
 
-/// What was found in one payload.
+/// The values that a [`PayloadReader`] found in one payload.
 #[derive(Debug, Default)]
 pub struct PayloadValues<'b> {
-    /// The records, or `None` if there is no list where the shape expects one.
+    /// The rows, or `None` if the payload has no list at the expected path.
     pub items: Option<Vec<&'b RawValue>>,
-    /// The cursors of the rows, if rows have them.
+    /// The cursors of the rows; empty if rows have none.
     pub cursors: Vec<&'b RawValue>,
-    /// The payload's own `errors`, which no query selects.
+    /// The `errors` member of the payload, which some servers send although no query selects it.
     pub errors: Option<&'b RawValue>,
     values: Vec<(Want, &'b RawValue)>,
 }
 
 impl<'b> PayloadValues<'b> {
-    /// Returns the raw text of a value, or `None` if it is missing or `null`.
+    /// Returns the raw JSON of a value, or `None` if the value is missing or `null`.
     pub fn get(&self, want: Want) -> Option<&'b str> {
         self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get()).filter(|raw| *raw != "null")
     }
 
-    /// Returns the raw text of a value, which may be `null`, or `None` if it is missing.
+    /// Returns the raw JSON of a value, which may be `null`, or `None` if the value is missing.
     pub fn says(&self, want: Want) -> Option<&'b str> {
         self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get())
     }
 
-    /// Returns a value as plain text, if it is a text or a number.
+    /// Returns the value that `want` selects as plain text: a string without its quotation marks, any other value as
+    /// its JSON. Returns `None` if the value is missing or `null`.
     pub fn text(&self, want: Want) -> Option<String> {
         let raw = self.get(want)?;
         if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { Some(raw.to_owned()) }
     }
 
-    /// Returns the cursors of the rows. It is empty if one of them is no text.
+    /// Returns the cursors of the rows, or an empty list if one of them is not a string.
     pub fn row_cursors(&self) -> Vec<Box<str>> {
         let texts = self.cursors.iter().map(|raw| serde_json::from_str::<Box<str>>(raw.get()));
         texts.collect::<std::result::Result<_, _>>().unwrap_or_default()
     }
 
-    /// Returns a value as a number, if it is a number or a text that holds one.
+    /// Returns the value that `want` selects as a number, or `None` if it is neither a number nor a string that holds
+    /// one.
     pub fn number(&self, want: Want) -> Option<f64> {
         crate::number::finite(&self.text(want)?)
     }
 }
 
 impl PathTree {
-    /// Builds the tree of these dotted paths. An empty path means "not given", but for the items: there it means that
-    /// the operation returns the bare list. Then there is no envelope around the list to hold anything else.
+    /// Builds the tree of these dotted paths. An empty path means that the dialect has no such path. Only for
+    /// [`Want::Items`] it means that the operation returns the bare list; there is then no envelope around the list
+    /// that could hold other values.
     pub fn new(paths: &[(Want, &str)]) -> PathTree {
         if paths.iter().any(|(want, path)| *want == Want::Items && path.is_empty()) {
             return PathTree { want: Some(Want::Items), children: Vec::new() };
@@ -105,7 +108,7 @@ impl PathTree {
         root
     }
 
-    /// Returns the GraphQL selection that asks for everything in the tree, and for `fields` of each item.
+    /// Returns the GraphQL selection that asks for every value in the tree, and for `fields` of each row.
     pub fn selection(&self, fields: &str) -> String {
         if self.want == Some(Want::Items) {
             return format!(" {{ {fields} }}");
@@ -118,13 +121,13 @@ impl PathTree {
         format!(" {{ {} }}", inner.join(" "))
     }
 
-    /// Returns a reader that reads one payload of this shape into `found`.
+    /// Returns a reader that stores the values of one payload in `found`.
     pub fn reader<'s, 'f, 'b>(&'s self, found: &'f mut PayloadValues<'b>) -> PayloadReader<'s, 'f, 'b> {
         PayloadReader { shape: self, found, inside_list: false }
     }
 }
 
-/// Reads one payload; see [`PathTree::reader`].
+/// Reads one payload into a [`PayloadValues`]. [`PathTree::reader`] creates it.
 pub struct PayloadReader<'s, 'f, 'b> {
     shape: &'s PathTree,
     found: &'f mut PayloadValues<'b>,
@@ -193,8 +196,8 @@ impl<'b> Visitor<'b> for PayloadReader<'_, '_, 'b> {
     fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
         let wanted = self.shape.want == Some(Want::Items) || !self.shape.children.is_empty();
         if wanted {
-            // An empty list on the way has no elements to enter, so it says nothing of the items. Only a connection's
-            // `edges` without elements are an empty page.
+            // An empty list on the way to the rows has no elements to enter, so it shows nothing about the rows. Only
+            // a connection's `edges` without elements are an empty page.
             let is_edges =
                 self.shape.children.iter().any(|(name, child)| name == "node" && child.want == Some(Want::Items));
             if self.shape.want == Some(Want::Items) || is_edges {

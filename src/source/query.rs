@@ -1,8 +1,8 @@
-//! Writes documents. A request is a list of questions, each aliased with its response name
+//! Writes the GraphQL documents of requests. A request is a list of questions, each aliased with its response name
 //! ([`super::response_names`]).
 //!
 //! Arguments are literals, not variables, because a variable needs its type's name and type names are not documented.
-//! Only the credentials travel as variables, because servers write documents to their logs.
+//! Only the credentials are sent as variables, because servers write documents to their logs.
 
 use std::fmt::{self, Write as _};
 
@@ -19,16 +19,17 @@ use crate::streams::Stream;
 pub struct Question {
     /// The stream.
     pub stream: Stream,
-    /// The partition: the parent record's id (for messages, the conversation's).
+    /// The id of the parent record (for messages, the conversation) whose list is asked for. `None` if the stream is
+    /// one list.
     pub parent: Option<String>,
-    /// The number of rows.
+    /// The number of rows to ask for.
     pub size: u32,
-    /// The first row.
+    /// Where the page begins in the list.
     pub start: Start,
-    /// The fields of each row.
+    /// Which fields of each row to ask for.
     pub select: Select,
-    /// The moment (milliseconds since 1970) at or after which a record must have changed to be asked for, if the list
-    /// takes one.
+    /// Asks only for records that changed at or after this moment (milliseconds since 1970). `None` asks for all
+    /// records. Only set if the list has such a filter.
     pub since: Option<i64>,
 }
 
@@ -47,14 +48,14 @@ pub enum Select {
 pub enum Start {
     /// At this row, counted from 0. For a list that is paged by number it is a multiple of the size.
     Row(u64),
-    /// At the page of this number. Used to find out from which number the server counts pages.
+    /// At the page with this number. Used only to find out whether the server counts pages from 0 or 1.
     Number(u32),
     /// Behind this cursor.
     After(String),
 }
 
-/// Returns where the parts of a list's answer lie. A part that the job calls [`IGNORE`] is not asked for, because its
-/// word is not to be believed.
+/// Returns the paths of the values in the answer of a list. A value whose path the job sets to [`IGNORE`] is not
+/// asked for, because the job does not trust it.
 pub fn list_shape(list: &ListDialect) -> PathTree {
     let asked = |path: &'_ String| if path == IGNORE { "" } else { path.as_str() }.to_owned();
     let (has_next, total) = (asked(&list.has_next), asked(&list.total));
@@ -70,7 +71,7 @@ pub fn list_shape(list: &ListDialect) -> PathTree {
     ])
 }
 
-/// Returns where the parts of a token's answer lie.
+/// Returns the paths of the values in the answer of the token mutation.
 pub fn token_shape(dialect: &Dialect) -> PathTree {
     let t = &dialect.token;
     PathTree::new(&[
@@ -82,17 +83,18 @@ pub fn token_shape(dialect: &Dialect) -> PathTree {
     ])
 }
 
-/// Returns the operations that these questions ask for, in their order. Fails if the dialect lacks a stream.
+/// Returns the name of the operation (root field) that each question asks, in their order. Fails if the dialect lacks
+/// a stream.
 pub fn operations<'d>(dialect: &'d Dialect, questions: &[Question]) -> Result<Vec<&'d str>> {
     questions.iter().map(|q| Ok(dialect.stream(q.stream)?.operation.as_str())).collect()
 }
 
-/// Returns a root field that is answered under `name`.
+/// Returns a root field with its alias, such as `q1: getContactList`.
 fn aliased(name: &str, operation: &str) -> String {
     if name == operation { name.to_owned() } else { format!("{name}: {operation}") }
 }
 
-/// Returns the request body for these questions, each with the name under which it is to be answered.
+/// Returns the request body that asks these questions. `names` are their response names, in the same order.
 pub fn list_request(dialect: &Dialect, questions: &[Question], names: &[String]) -> Result<String> {
     let mut document = String::from("query {");
     for (q, name) in questions.iter().zip(names) {
@@ -113,8 +115,8 @@ pub fn list_request(dialect: &Dialect, questions: &[Question], names: &[String])
     Ok(json!({ "query": document }).to_string())
 }
 
-/// Returns the document that asks for single records by their ids, each with the name under which it is to be
-/// answered.
+/// Returns the document that asks for single records by their ids. `names` are the response names, in the order of
+/// `ids`. `id_field` is the field that holds a record's id.
 pub fn one_document(id_field: &str, one: &SingleRecordDialect, ids: &[String], names: &[String]) -> String {
     let record = format!("{{ {id_field} }}");
     let inner = if one.item.is_empty() {
@@ -133,7 +135,8 @@ pub fn one_document(id_field: &str, one: &SingleRecordDialect, ids: &[String], n
     document
 }
 
-/// Returns the arguments of a question with their parentheses, or an empty text if there are no arguments.
+/// Returns the arguments of a question with their parentheses, or an empty string if it has none. `parent` is the
+/// path of the argument for the parent record, and the literal to give.
 fn arguments(list: &ListDialect, parent: Option<(&str, String)>, q: &Question) -> String {
     let mut all = Arguments::default();
     let of_parent = parent.as_ref().map(|(path, _)| *path);
@@ -163,7 +166,7 @@ fn arguments(list: &ListDialect, parent: Option<(&str, String)>, q: &Question) -
     if all.0.is_empty() { String::new() } else { format!("({all})") }
 }
 
-/// Arguments, some inside input objects: a tree of dotted paths.
+/// The arguments of a root field, some of them inside input objects.
 #[derive(Default)]
 struct Arguments(Vec<(String, Argument)>);
 
@@ -208,8 +211,8 @@ impl fmt::Display for Arguments {
     }
 }
 
-/// Returns the request body that generates a token, answered under `name`. No other text in the program holds the
-/// secret.
+/// Returns the request body that asks for a token, with the response name `name`. Nowhere else does the program write
+/// the secret into a string.
 pub fn token_request(dialect: &Dialect, name: &str, client_id: &str, client_secret: &str) -> String {
     let t = &dialect.token;
     let selection = token_shape(dialect).selection("");
@@ -236,7 +239,7 @@ pub fn token_request(dialect: &Dialect, name: &str, client_id: &str, client_secr
     json!({ "query": query, "variables": variables }).to_string()
 }
 
-/// Returns a constant as a variable's value. An enum's name travels as a text.
+/// Returns a GraphQL literal as the JSON value of a variable. The name of an enum value becomes a string.
 fn value_of(literal: &str) -> serde_json::Value {
     let inner = literal.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     serde_json::from_str(literal).unwrap_or_else(|_| match inner {

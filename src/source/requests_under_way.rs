@@ -1,4 +1,5 @@
-//! Knows which requests are under way, so that a stop waits for the answers that may come soon and for nothing else.
+//! Records which requests are under way, so that a run that stops waits for the answers that may come soon, and for
+//! no others.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,19 +8,19 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How long after its request a stop still waits for an answer.
+/// How long after a request was sent a stopping run still waits for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long no request must begin or end before the answers that came count as handed on.
+/// How long no request must begin or end until a stopping run assumes that all answers were passed on.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// The requests under way.
+/// The requests that were sent and not answered yet.
 #[derive(Debug, Default)]
 pub struct UnderWay {
     sent: Mutex<(u64, BTreeMap<u64, Instant>)>,
     changed: Notify,
 }
 
-/// A request that is under way, until this is dropped.
+/// Marks a request as under way until this guard is dropped.
 #[derive(Debug)]
 pub struct RequestUnderWay<'u> {
     all: &'u UnderWay,
@@ -27,7 +28,7 @@ pub struct RequestUnderWay<'u> {
 }
 
 impl UnderWay {
-    /// Notes that a request is sent now.
+    /// Notes that a request is sent now. The request counts as under way until the guard is dropped.
     pub fn begin(&self) -> RequestUnderWay<'_> {
         let number = {
             let mut sent = self.sent();
@@ -40,7 +41,7 @@ impl UnderWay {
         RequestUnderWay { all: self, number }
     }
 
-    /// Waits until no request is under way that may be answered soon.
+    /// Waits until no request is under way that was sent in the last five seconds. Older requests are not waited for.
     pub async fn wait_for_recent(&self) {
         loop {
             let changed = self.changed.notified();

@@ -1,15 +1,15 @@
-//! Gives response names: the alias under which a question is to be answered, so that its answer can be told from that
-//! of another question.
+//! Creates response names: the aliases under which questions are to be answered, so that the answers to two requests
+//! cannot be confused.
 //!
 //! A proxy that reuses a connection after a fault may give a request the answer of the request before it. Both are
-//! whole, well-formed answers; only the names in them differ. So each question of each request gets a name that was
-//! never given before: a random part that this process draws once, and a counter. All names have the same length, so
-//! that a request's length does not depend on when it is sent. An answer without the names of its request belongs to
-//! another request. It is not believed, and the question is asked again over a new connection.
+//! complete, well-formed answers; only the names in them differ. So each question of each request gets a name that
+//! was never used before: a random part that this process draws once, and a counter. All names have the same length,
+//! so that a request's length does not depend on when it is sent. An answer without the names of its request belongs
+//! to another request. It is dropped, and the question is asked again over a new connection.
 //!
 //! A server that ignores aliases answers under the operation's own name. Two such answers in a row, before any answer
-//! came under a given name, settle that. From then on, questions travel alone and are answered by their operation. A
-//! server that once answered under a given name never counts as one that ignores aliases.
+//! used a given name, settle that. From then on, each request carries one question and is answered under its
+//! operation. A server that once used a given name never counts as one that ignores aliases.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
@@ -17,38 +17,39 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// The length of the random part, in characters.
 const RANDOM: usize = 5;
-/// The length of the counter, in characters: two thousand million names before one is given again.
+/// The length of the counter, in characters: two thousand million names before one repeats.
 const COUNTER: usize = 6;
-/// The number of answers under the operation's own name that settles that the server ignores aliases.
+/// How many answers in a row under the operation's own name settle that the server ignores aliases.
 const TIMES: u32 = 2;
 
-/// The note about a server that ignores aliases.
+/// The note that a run shows about a server that ignores aliases.
 pub const IGNORED: &str = "the server ignores aliases: questions travel alone, and an answer that belongs to another question cannot be told by its name";
 
-/// The beginning of every name of this process.
+/// The beginning of every response name of this process.
 static PROCESS: LazyLock<String> = LazyLock::new(|| {
     // The standard library seeds each state from the operating system's random numbers.
     let random = RandomState::new().build_hasher().finish();
     format!("q{}", base36(random, RANDOM))
 });
-/// How many names this process has given.
+/// How many response names this process has created.
 static GIVEN: AtomicU64 = AtomicU64::new(0);
 
-/// The names under which an answer came.
+/// Whose response names an answer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
-    /// At least one name of its request.
+    /// The answer has at least one response name of its request.
     Given,
-    /// The operation's own name, although another name was asked for.
+    /// The answer has the operation's own name, although an alias was asked for.
     Operation,
-    /// Names that its request did not give: the answer belongs to another request.
+    /// The answer has names that its request did not ask for, so it belongs to another request.
     Others,
-    /// No name at all.
+    /// The answer's `data` has no member at all.
     Nothing,
 }
 
 impl Named {
-    /// Compares the members of an answer's `data` with the names of its request and the operations that it asked for.
+    /// Compares the member names of an answer's `data` with the response names (`given`) and the operations of its
+    /// request.
     pub fn of(members: &[&str], given: &[String], operations: &[&str]) -> Named {
         let holds = |test: &dyn Fn(&str) -> bool| members.iter().any(|name| test(name));
         if members.is_empty() {
@@ -63,7 +64,7 @@ impl Named {
     }
 }
 
-/// The names of the questions to one server, and whether the server obeys them.
+/// Creates the response names for one server, and remembers whether the server obeys aliases.
 #[derive(Debug, Default)]
 pub struct ResponseNames {
     obeyed: AtomicBool,
@@ -71,7 +72,7 @@ pub struct ResponseNames {
 }
 
 impl ResponseNames {
-    /// Returns the name for one question: a new name, or the operation's own if the server ignores aliases.
+    /// Returns the response name for one question: a new name, or the operation's own if the server ignores aliases.
     pub fn next(&self, operation: &str) -> String {
         if self.are_ignored() {
             return operation.to_owned();
@@ -85,7 +86,7 @@ impl ResponseNames {
         self.ignored.load(Ordering::Relaxed) >= TIMES
     }
 
-    /// Notes under which names an answer came. Returns `true` for the answer that settles that the server ignores
+    /// Notes which names an answer had. Returns `true` only for the answer that settles that the server ignores
     /// aliases.
     pub fn answered(&self, named: Named) -> bool {
         match named {
@@ -102,12 +103,12 @@ impl ResponseNames {
     }
 }
 
-/// Returns whether this process has given the name.
+/// Returns whether this process created the response name.
 pub fn is_ours(name: &str) -> bool {
     name.len() == PROCESS.len() + COUNTER && name.starts_with(PROCESS.as_str())
 }
 
-/// Returns the last `digits` digits of a number in base 36, in lower case.
+/// Returns the last `digits` digits of `n` in base 36, in lower case.
 fn base36(mut n: u64, digits: usize) -> String {
     let mut text = vec![b'0'; digits];
     for digit in text.iter_mut().rev() {

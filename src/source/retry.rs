@@ -1,9 +1,11 @@
-//! Knows the delays between attempts, and how long a failure is worth them. No other file uses the `backoff` crate.
+//! Decides the delays between attempts, and how long each kind of failure is retried. No other file uses the
+//! `backoff` crate.
 //!
-//! That crate is unmaintained (RUSTSEC-2025-0012) and pulls in `instant` (RUSTSEC-2024-0384). It was asked for, and
-//! its exponential policy is small and right. Replacing it means rewriting [`Delays::advance`]: let an interval grow
-//! by a factor up to a ceiling, and spread it by a random share. Its own clock is never used (`max_elapsed_time` is
-//! `None`). Patience is counted here, on tokio's clock, so that tests can pause it.
+//! That crate is unmaintained (RUSTSEC-2025-0012) and pulls in `instant` (RUSTSEC-2024-0384). It is used because it
+//! was asked for, and because its exponential policy is small and right. Replacing it means rewriting
+//! [`Delays::advance`]: let an interval grow by a factor up to a ceiling, and spread it by a random share. The
+//! crate's own clock is never used (`max_elapsed_time` is `None`). The time is measured here, by tokio's clock, so
+//! that tests can pause it.
 
 use std::time::Duration;
 
@@ -18,15 +20,16 @@ use crate::policy::{self, Action};
 /// How long failures are retried, counted from the first one in a row. Time bounds the retries, not their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// For faults that pass: network, 5xx, cut answers.
+    /// For temporary faults: network, 5xx, incomplete answers.
     pub long: Duration,
-    /// For answers that will probably be the same again.
+    /// For failures that will probably occur again.
     pub short: Duration,
-    /// For a field that fails in one record of a page. The caller then looks for the record.
+    /// For a page in which a field of one record fails. After that, the caller searches for that record.
     pub field: Duration,
-    /// For every failure until this address has answered sensibly once, because a wrong address should be told soon.
+    /// For every failure until the endpoint has answered as the API does, because a wrong endpoint should be reported
+    /// soon.
     pub first_contact: Duration,
-    /// For waiting on the rate limit alone.
+    /// For waiting until the rate limit allows requests again.
     pub budget: Duration,
 }
 
@@ -43,7 +46,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns a sentence that says so if the server asks to wait for longer than the job allows.
+    /// Returns a sentence for the operator if the server asks to wait for longer than the job allows; otherwise
+    /// `None`.
     pub fn asked_too_much(&self, wait: Option<Wait>) -> Option<String> {
         let wait = wait?;
         let (header, setting, allowed) = if wait.is_reset {
@@ -51,7 +55,7 @@ impl Limits {
         } else {
             ("Retry-After", "retry_for", self.long)
         };
-        // A caller that asks only once allows no time at all, which says nothing about the job.
+        // A caller that asks only once allows no time at all, which is not the job's setting.
         (wait.time > allowed && !allowed.is_zero()).then(|| {
             format!("the server asks to wait {} ({header}), and {setting} allows {}", human(wait.time), human(allowed))
         })
@@ -77,21 +81,21 @@ impl Default for Delays {
 }
 
 impl Delays {
-    /// Returns the next delay.
+    /// Returns the next delay, and doubles the one after it.
     pub fn advance(&mut self) -> Duration {
         self.0.next_backoff().unwrap_or(Duration::from_secs(60))
     }
 }
 
-/// The row of failures of one question.
+/// The failures of one question in a row.
 #[derive(Default)]
 pub struct Failures {
     since: Option<Instant>,
-    /// The moment at which the patience with the latest failure ends.
+    /// The moment after which the latest failure is no longer retried; `None` if time does not limit the retries.
     until: Option<Instant>,
     delays: Delays,
     renewals: u32,
-    /// The number of failures.
+    /// The number of failures so far.
     pub count: u32,
 }
 
@@ -104,15 +108,16 @@ pub enum AfterFailure {
     GiveUp,
 }
 
-/// The renewals for one question after which the trouble is the server and not the token.
+/// How many new tokens one question may cause. After that, the server is at fault and not the token.
 const MOST_RENEWALS: u32 = 8;
 
 impl Failures {
-    /// Decides what to do after one more failure. `contacted` says whether the address has ever answered sensibly.
-    /// `fresh` says whether the token that was used is the newest; otherwise its refusal is old news.
+    /// Decides what to do after one more failure. `contacted` is `true` if the endpoint has ever answered as the API
+    /// does. `fresh` is `true` if the token of the request is still the newest; if it is not, the question is simply
+    /// asked again with the newer one.
     ///
-    /// A wait that the server asks for is obeyed and never shortened. If it is longer than what is left of the
-    /// patience, this gives up, because asking earlier would be refused and waiting longer is not allowed.
+    /// A wait that the server asks for is never shortened. If it is longer than the time that is left for retries,
+    /// the question is given up, because asking earlier would be refused and waiting longer is not allowed.
     pub fn next(&mut self, error: &Error, limits: &Limits, contacted: bool, fresh: bool) -> AfterFailure {
         let kind = &error.kind;
         let told = error.wait.map_or(Duration::ZERO, |wait| wait.time);
@@ -156,12 +161,12 @@ impl Failures {
         if since.elapsed() + delay > patience { AfterFailure::GiveUp } else { AfterFailure::After(delay) }
     }
 
-    /// Returns how long the question is asked again at most, or `None` if time does not bound that.
+    /// Returns how much longer the question may be retried, or `None` if time does not limit the retries.
     pub fn left(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 
-    /// Returns how long the row of failures has lasted.
+    /// Returns the time since the first failure in the row.
     pub fn lasted(&self) -> Duration {
         self.since.map_or(Duration::ZERO, |s| s.elapsed())
     }

@@ -1,5 +1,5 @@
-//! Describes the server as discovery sees it while it finds out how the API is spelled. Discovery asks one document
-//! at a time, and keeps what the server says in the form from which it learns.
+//! Defines how discovery talks to the server while it finds out how the API is spelled. Discovery asks one document
+//! at a time, and keeps the parts of each answer from which it learns.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,22 +12,24 @@ use crate::error::Result;
 use crate::source::envelope_members::{Envelope, value};
 use crate::source::error_words::ErrorEntry;
 
-/// Answers documents. Every attempt is one request of the key's budget.
+/// A server that answers GraphQL documents. Every attempt counts as one request of the key's budget.
 pub trait Server {
-    /// Asks one document: a query or a mutation that holds no secret.
+    /// Sends one document, a query or a mutation that holds no secret, and returns the answer. Fails if no GraphQL
+    /// answer came, or if the answer reports a failure that is not about the spelling.
     fn ask(&self, document: &str, variables: Value) -> impl Future<Output = Result<Reply>> + Send;
 
-    /// Returns the dialect that the API is believed to have, if any. Discovery then asks for its names, too, beside
-    /// the usual ones.
+    /// Returns the dialect that the API probably has, if one is known. Discovery then tries its names besides the
+    /// usual ones.
     fn expected_dialect(&self) -> Option<Arc<Dialect>> {
         None
     }
 }
 
-/// The server's answer: JSON, whatever its status. Each part is read leniently, as in [`crate::source::envelope`].
+/// The server's answer to a document, whatever its HTTP status. Each part is read leniently, as in
+/// [`crate::source::envelope`].
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
-    /// The answer's `data`, or null.
+    /// The answer's `data`; null if it is missing.
     pub data: Value,
     /// The answer's errors.
     pub errors: Vec<ServerError>,
@@ -36,28 +38,28 @@ pub struct Reply {
 /// One error of an answer.
 #[derive(Debug, Clone, Default)]
 pub struct ServerError {
-    /// The error's text.
+    /// The error's message; empty if it has none.
     pub message: String,
-    /// The places in the document.
+    /// The positions in the document to which the error refers.
     pub locations: Vec<DocumentLocation>,
-    /// The place in the answer.
+    /// The path in the answer to which the error refers; empty if it has none.
     pub path: Vec<Value>,
     /// The error's `extensions`, such as `code`.
     pub extensions: Value,
 }
 
-/// A place in a document, counted from 1.
+/// A position in a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DocumentLocation {
-    /// The line.
+    /// The line, counted from 1.
     pub line: u32,
-    /// The column.
+    /// The column, counted from 1; 0 if the server does not state it.
     pub column: u32,
 }
 
 impl Reply {
-    /// Reads an answer, which is an object or a list of one object. Returns `None` for anything else, and for data
-    /// that [`Value`] cannot hold.
+    /// Reads the text of an answer, which is an object or a list of one object. Returns `None` for anything else, and
+    /// for data that [`Value`] cannot hold.
     pub fn read(text: &str) -> Option<Reply> {
         let envelope = Envelope::read(text)?;
         let mut errors = Vec::new();
@@ -76,7 +78,7 @@ impl Reply {
 }
 
 impl ServerError {
-    /// Reads one error in any form.
+    /// Reads one error, whatever type of JSON value it is.
     pub fn read(value: &Value) -> ServerError {
         ServerError::of(value, ErrorEntry::of_element(value).into_iter().next().unwrap_or_default())
     }

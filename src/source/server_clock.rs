@@ -1,19 +1,19 @@
-//! Tells the server's time, by the `Date` headers of its answers. Code that decides what may have changed asks for
-//! this time, because this machine's clock may be days off. A reading that is stored with a moment of next week makes
-//! every change until then look old.
+//! Derives the server's time from the `Date` headers of its answers. Code that decides which records may have changed
+//! uses this time, because this machine's clock may be days off. If a checkpoint were stored with a moment of next
+//! week, every change until then would look old.
 //!
-//! `Date` is when an answer was made (RFC 9110, 6.6.1). A cache that hands the answer on later says in `Age` how many
-//! seconds ago that was, and leaves `Date` as it is (RFC 9111, 4.2.3 and 5.1). Some caches write `Date` anew. So two
-//! times follow:
+//! `Date` is the moment at which an answer was created (RFC 9110, 6.6.1). A cache that passes the answer on later
+//! states in `Age` how many seconds ago that was, and leaves `Date` as it is (RFC 9111, 4.2.3 and 5.1). Some caches
+//! replace `Date`. So two times follow:
 //!
-//! - What may have changed is decided by the latest moment at which the answer certainly held. That is `Date` less
-//!   `Age`, whatever the cache has done to `Date`. What is asked for then reaches back too far rather than not far
-//!   enough.
+//! - Which records may have changed is decided by the latest moment at which the answer was certainly true. That is
+//!   `Date` minus `Age`, whatever the cache has done to `Date`. The next query then reaches back too far rather than
+//!   not far enough.
 //! - The present is `Date` plus `Age`, or a little later, because the header counts whole seconds and the answer took
 //!   its time. This machine's clock is compared with it.
 //!
-//! Each answer thus says at which moment of the server this process began, and the median of the latest answers is
-//! believed. From there on the monotonic clock counts, because nobody sets it.
+//! Each answer thus shows at which moment of the server's clock this process began. The median of the latest answers
+//! is used. From that moment on, the monotonic clock counts, because nobody sets it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -27,9 +27,10 @@ use crate::number;
 
 /// The most answers that are remembered.
 const ANSWERS: usize = 255;
-/// The years 2000 to 2199, in seconds since 1970. A server with another date has no clock.
+/// The dates that count as valid: the years 2000 to 2199, in seconds since 1970. A server that sends another date has
+/// no usable clock.
 const DATES: std::ops::Range<i64> = 946_684_800..7_258_118_400;
-/// The greatest `Age` of an answer that still tells the time: a day, in seconds.
+/// The greatest `Age` with which an answer still shows the time: a day, in seconds.
 const OLDEST: u64 = 86_400;
 
 /// A difference between two clocks, and how certain it is.
@@ -41,39 +42,39 @@ pub struct Skew {
     pub uncertainty: f64,
 }
 
-/// The server's time.
+/// The server's clock, as its answers show it.
 pub struct ServerClock {
-    /// The moment at which this process began to listen, on the monotonic clock.
+    /// The moment at which this clock was created, on the monotonic clock.
     begun: Instant,
-    /// The same moment by this machine's clock, in milliseconds since 1970.
+    /// The moment at which this clock was created, by this machine's clock, in milliseconds since 1970.
     machine: i64,
     heard: Mutex<Heard>,
 }
 
 #[derive(Default)]
 struct Heard {
-    /// The same moment by the server's clock, as each of the latest answers says.
+    /// The moment at which this clock was created by the server's clock, as each of the latest answers shows it.
     begun: VecDeque<Told>,
-    /// The difference by the answer that tells it most exactly.
+    /// The difference between the clocks, from the answer that shows it most exactly.
     skew: Option<Skew>,
 }
 
-/// What an answer tells of the time, in milliseconds since 1970.
+/// The times that an answer shows, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Told {
-    /// The latest moment at which the answer certainly held.
+    /// The latest moment at which the answer was certainly true, by the server's clock.
     holds: i64,
-    /// The moment at which it came, by the server's clock.
+    /// The moment at which the answer arrived, by the server's clock.
     now: i64,
 }
 
 impl ServerClock {
-    /// Creates a clock that has heard no answer. `machine` is this machine's time, in milliseconds since 1970.
+    /// Creates a clock that has seen no answer yet. `machine` is this machine's time, in milliseconds since 1970.
     pub fn new(machine: i64) -> ServerClock {
         ServerClock { begun: Instant::now(), machine, heard: Mutex::default() }
     }
 
-    /// Learns from the headers of an answer that came just now, `round_trip` after its request was sent.
+    /// Learns the time from the headers of an answer that arrived just now, `round_trip` after its request was sent.
     pub fn hear(&self, headers: &HeaderMap, round_trip: Duration) {
         self.hear_at(headers, self.begun.elapsed(), round_trip);
     }
@@ -95,25 +96,27 @@ impl ServerClock {
         }
     }
 
-    /// Returns the time that decides what may have changed, in milliseconds since 1970. It is the server's time, and
-    /// no later than its answers certainly held. Until an answer tells it, it is this machine's.
+    /// Returns the time for deciding which records may have changed, in milliseconds since 1970. It is the server's
+    /// time, and no later than the latest moment at which its answers were certainly true. Until an answer shows it,
+    /// it is this machine's time.
     pub fn now(&self) -> i64 {
         self.median(|told| told.holds).unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
     }
 
-    /// Returns the server's time in milliseconds since 1970. Until an answer tells it, it is this machine's.
+    /// Returns the server's present time in milliseconds since 1970. Until an answer shows it, it is this machine's
+    /// time.
     pub fn time(&self) -> i64 {
         self.median(|told| told.now).unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
     }
 
-    /// Returns how far this machine's clock is from the server's, by the answer that tells it most exactly. Returns
-    /// `None` until an answer tells the time.
+    /// Returns how far this machine's clock is from the server's, from the answer that shows it most exactly. Returns
+    /// `None` until an answer shows the time.
     pub fn skew(&self) -> Option<Skew> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).skew
     }
 
-    /// Returns by how many milliseconds this machine's clock is ahead of the server's, or `None` until an answer
-    /// tells the time.
+    /// Returns by how many milliseconds this machine's clock is ahead of the server's (negative if it is behind), or
+    /// `None` until an answer shows the time.
     pub fn ahead(&self) -> Option<i64> {
         self.median(|told| told.now).map(|begun| self.machine.saturating_sub(begun))
     }
@@ -128,8 +131,8 @@ impl ServerClock {
     }
 }
 
-/// Returns the run's note on the clocks: by how much this machine's is wrong, or that no answer told the time.
-/// Returns `None` if the clocks agree.
+/// Returns the note that a run shows about the clocks: by how much this machine's is wrong, or that no answer showed
+/// the time (`ahead` is `None`). Returns `None` if the clocks agree. `ahead` is in milliseconds.
 pub fn note(ahead: Option<i64>) -> Option<String> {
     const DECIDES: &str = "decides what may have changed";
     let Some(ahead) = ahead else {
@@ -142,7 +145,8 @@ pub fn note(ahead: Option<i64>) -> Option<String> {
     clock::is_apart(ahead).then(|| format!("this machine's clock is {by} {direction} the server's, which {DECIDES}"))
 }
 
-/// Returns what an answer tells of the time, if anything. `now` is this machine's time, in seconds since 1970.
+/// Returns the times that an answer's headers show, or `None` if they show none. `now` is this machine's time, in
+/// seconds since 1970.
 fn told(headers: &HeaderMap, now: i64) -> Option<Told> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let date = http_date::parse(text(DATE)?, now)?;

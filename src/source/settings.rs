@@ -1,4 +1,4 @@
-//! Defines what the source needs to know of a job.
+//! Defines the settings of the source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,32 +8,32 @@ use crate::record::volatile::Volatile;
 use crate::secret::Secret;
 use crate::streams::PerStream;
 
-/// The settings of the source: the job file's `[source]`.
+/// The settings of the source, from the `[source]` section of the job file.
 #[derive(Debug, Clone)]
 pub struct SourceSettings {
-    /// The GraphQL address.
+    /// The URL of the GraphQL API.
     pub endpoint: String,
     /// The API key's client id.
     pub client_id: String,
-    /// The API key's secret.
+    /// The API key's client secret.
     pub client_secret: Secret,
-    /// What looks wrong with the two, for the error when the server refuses them.
+    /// What looks wrong with the client id or the secret, such as a typing error. Shown if the server refuses them.
     pub suspicions: Vec<String>,
     /// The most questions that a request carries.
     pub aliases_per_request: usize,
     /// The most requests under way.
     pub in_flight: u32,
-    /// The most bytes of bodies in memory (one oversized body may exceed it).
+    /// The most bytes of answers in memory at a time. A single larger answer may exceed it.
     pub bytes_in_flight: usize,
     /// The largest body that is accepted, in bytes.
     pub max_response: usize,
-    /// The longest time to connect.
+    /// The longest time to establish a connection.
     pub connect_timeout: Duration,
     /// The longest time between two bytes of an answer.
     pub read_timeout: Duration,
-    /// Whether scalar fields that are not documented are taken along.
+    /// Whether scalar fields that are not documented are collected as well.
     pub collect: bool,
-    /// The rules for what stays out of the records' hashes.
+    /// For each stream, the rules that say which values do not enter a record's hash.
     pub volatile: Arc<PerStream<Volatile>>,
     /// How long failures are retried.
     pub limits: Limits,

@@ -1,18 +1,18 @@
-//! Mends a body that one bad text would otherwise make unreadable, before any other code looks at it. One record must
-//! not hold up a thousand others.
+//! Repairs an answer's body that one bad string would make unreadable, before any other code reads it. One record
+//! must not hold up a thousand others.
 //!
-//! - UTF-16 with a byte order mark, which some Windows servers send, becomes UTF-8. The mark of UTF-8 is taken off.
+//! - UTF-16 with a byte order mark, which some Windows servers send, becomes UTF-8. A byte order mark of UTF-8 is
+//!   removed.
 //! - A sequence of bytes that is not UTF-8 becomes one U+FFFD.
-//! - Half an emoji as a JSON escape becomes U+FFFD. JavaScript servers cut text between the two halves of a surrogate
-//!   pair and send `\ud83d` alone. That is legal JSON, but no Unicode text can hold it. The escape becomes `\ufffd`
-//!   in place, because both are six bytes.
-//! - A control character that stands in a text as it is, which JSON forbids, becomes its escape. Nothing is lost by
-//!   it.
+//! - Half a surrogate pair becomes U+FFFD. JavaScript servers cut strings between the two halves of an emoji's
+//!   surrogate pair and send `\ud83d` alone. That is legal JSON, but no Unicode string can hold it. The escape
+//!   becomes `\ufffd` in place, because both are six bytes.
+//! - An unescaped control character in a string, which JSON forbids, becomes its escape. Nothing is lost by that.
 
 use memchr::{memchr, memchr3};
 
-/// Mends the texts of `body`. Returns where characters were replaced by U+FFFD, as byte offsets in the mended body,
-/// ascending.
+/// Repairs `body` in place: its encoding, and the characters in its JSON strings that cannot be read. Returns the
+/// byte offsets, in the repaired body, of the characters that U+FFFD replaced, in ascending order.
 pub fn mend(body: &mut Vec<u8>) -> Vec<usize> {
     unmark(body);
     let mut replaced = bytes_and_controls(body);
@@ -21,7 +21,7 @@ pub fn mend(body: &mut Vec<u8>) -> Vec<usize> {
     replaced
 }
 
-/// Takes a byte order mark off, and turns UTF-16 that has one into UTF-8. A lone surrogate becomes U+FFFD.
+/// Removes a byte order mark, and converts UTF-16 that has one to UTF-8. A lone surrogate becomes U+FFFD.
 fn unmark(body: &mut Vec<u8>) {
     let unit: fn([u8; 2]) -> u16 = match body[..] {
         [0xef, 0xbb, 0xbf, ..] => return drop(body.drain(..3)),
@@ -35,8 +35,8 @@ fn unmark(body: &mut Vec<u8>) {
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into_bytes();
 }
 
-/// Replaces bytes that are not UTF-8, and escapes control characters within texts. Returns where bytes were replaced,
-/// as byte offsets in the mended body.
+/// Replaces bytes that are not UTF-8 by U+FFFD, and escapes control characters within JSON strings. Returns the byte
+/// offsets of the replacements in the repaired body, in ascending order.
 fn bytes_and_controls(body: &mut Vec<u8>) -> Vec<usize> {
     let may_hold_controls = memchr3(b'\n', b'\r', b'\t', body).is_some() || body.iter().any(|b| *b < b' ');
     let is_utf8 = std::str::from_utf8(body).is_ok();
@@ -72,7 +72,8 @@ fn bytes_and_controls(body: &mut Vec<u8>) -> Vec<usize> {
     replaced
 }
 
-/// Replaces every lone surrogate escape in `body` by `\ufffd`. Returns the byte offsets, ascending.
+/// Replaces every lone surrogate escape in `body` by `\ufffd`. Returns the byte offsets of the replacements, in
+/// ascending order.
 fn lone_surrogates(body: &mut [u8]) -> Vec<usize> {
     let mut replaced = Vec::new();
     let mut at = 0;
@@ -93,7 +94,8 @@ fn lone_surrogates(body: &mut [u8]) -> Vec<usize> {
     replaced
 }
 
-/// Returns the code unit of the `\uXXXX` escape that starts at `at`, or `None` if no escape starts there.
+/// Returns the UTF-16 code unit of the `\uXXXX` escape that starts at the offset `at`, or `None` if no escape starts
+/// there.
 fn unit_at(body: &[u8], at: usize) -> Option<u16> {
     let escape = body.get(at..at + 6)?;
     if !escape.starts_with(b"\\u") {

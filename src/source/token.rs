@@ -1,9 +1,9 @@
-//! Keeps the access token alive. Each token has a *generation*, and a caller that meets an expired token reports its
-//! generation. Only if that is still the newest, one caller makes a new token while the others wait for it. So a
+//! Keeps a valid access token. Each token has a *generation*, and a caller that meets an expired token reports its
+//! generation. Only if that is still the newest, one caller requests a new token while the others wait for it. So a
 //! hundred requests that meet `TOKEN_EXPIRED` together cause one `generateOAuthToken`.
 //!
-//! A token is also renewed ahead of its end, by 5 % of its life and at most 60 s. In the usual case, no request is
-//! then spent on finding out that it has expired.
+//! A token is also renewed before it expires: 5 % of its lifetime earlier, but at most 60 s. In the usual case, no
+//! request is then spent on finding out that it has expired.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +16,10 @@ use crate::error::Result;
 use crate::number;
 use crate::secret::Secret;
 
-/// The longest life of a token: one hour (documented). The server may name a shorter life, but a longer one is not
-/// believed, because the unit is not documented.
+/// The longest lifetime of a token: one hour (documented). The server may state a shorter one. A longer one is not
+/// used, because the unit of the server's number is not documented.
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
-/// The shortest life that is believed. A smaller number means something else, and believing it would cost a token for
+/// The shortest lifetime that is used. A smaller number means something else, and using it would cost a token for
 /// each request.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_MARGIN: Duration = Duration::from_secs(60);
@@ -29,16 +29,16 @@ const LONGEST_MARGIN: Duration = Duration::from_secs(60);
 pub struct Token {
     /// The generation, counted from 1.
     pub generation: u64,
-    /// The text for the `Authorization` header.
+    /// The token itself, for the `Authorization` header.
     pub secret: Arc<Secret>,
 }
 
 /// How long a token lives.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lifetime {
-    /// The life by the server's word, in seconds, or `None` if it named no life.
+    /// The lifetime that the server stated, in seconds, or `None` if it stated none.
     pub said: Option<f64>,
-    /// The life that is believed.
+    /// The lifetime that is used.
     pub taken: Duration,
 }
 
@@ -51,7 +51,7 @@ struct State {
     generations: u64,
 }
 
-/// The source of all tokens.
+/// Holds the current access token and renews it.
 #[derive(Default)]
 pub struct Tokens {
     state: Mutex<State>,
@@ -59,8 +59,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Returns the current token. If there is none or its time is nearly over, it gets a new one from `generate`. Of
-    /// callers that come together, one generates and the others wait. Fails only if `generate` does.
+    /// Returns the current token. If there is none, or it is about to expire, calls `generate` for a new one. Of
+    /// several callers, one generates and the others wait. Fails only if `generate` does.
     pub async fn current<F, R>(&self, generate: F) -> Result<Token>
     where
         F: FnOnce() -> R,
@@ -78,7 +78,7 @@ impl Tokens {
         Ok(self.accept(granted, asked))
     }
 
-    /// Notes that the server refused the token of this generation. The refusal of an older token is ignored.
+    /// Drops the token of this generation, because the server refused it. The refusal of an older token is ignored.
     pub fn refused(&self, generation: u64) {
         let mut state = self.lock();
         if state.generations == generation {
@@ -86,7 +86,7 @@ impl Tokens {
         }
     }
 
-    /// Returns whether `generation` is the newest, so that its refusal is news.
+    /// Returns whether the token of this generation is the newest. The refusal of an older one is already dealt with.
     pub fn is_newest(&self, generation: u64) -> bool {
         self.lock().generations == generation
     }
@@ -101,7 +101,7 @@ impl Tokens {
         self.lock().made.map(|m| m.elapsed())
     }
 
-    /// Returns how long the latest token lives, or `None` before the first one.
+    /// Returns the lifetime of the latest token, or `None` before the first one.
     pub fn lifetime(&self) -> Option<Lifetime> {
         self.lock().lifetime
     }

@@ -1,5 +1,5 @@
-//! Says what it means that no answer came: no connection, no TLS, or a certificate that is not trusted. The path of
-//! the address is left out. It stands in the configuration, and it may hold what should not be shown.
+//! Describes why no answer came: no connection, no TLS, or a certificate that is not trusted. The descriptions leave
+//! out the path of the URL. It is in the configuration, and it may hold what should not be shown.
 
 use std::error::Error as StdError;
 
@@ -20,8 +20,8 @@ pub fn of_http(error: &reqwest::Error, endpoint: &Url) -> Error {
     Error::new(kind, chain(error))
 }
 
-/// Returns the error of a proxy that does not connect to the endpoint (`CONNECT`), or `None` for any other fault. The
-/// words of the HTTP library decide, because there is no other sign.
+/// Returns the error for a proxy that refuses to connect to the endpoint (`CONNECT`), or `None` for any other
+/// failure. The words of the HTTP library's error decide, because there is no other sign.
 fn of_proxy(error: &reqwest::Error, endpoint: &Url) -> Option<Error> {
     let said = causes(error).join(": ").to_ascii_lowercase();
     let asks_for_login =
@@ -44,7 +44,7 @@ fn of_proxy(error: &reqwest::Error, endpoint: &Url) -> Option<Error> {
     ))
 }
 
-/// Returns what an error says, and what each of its causes says.
+/// Returns the messages of an error and of each of its causes, outermost first.
 fn causes(error: &reqwest::Error) -> Vec<String> {
     let (mut all, mut next): (_, Option<&dyn StdError>) = (Vec::new(), Some(error));
     while let Some(cause) = next {
@@ -54,7 +54,7 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
     all
 }
 
-/// Returns the error for a TLS fault that trying again does not mend, or `None` for a fault that may pass.
+/// Returns the error for a TLS failure that a retry cannot repair, or `None` for one that may be temporary.
 fn of_tls(fault: &rustls::Error, endpoint: &Url) -> Option<Error> {
     let host = endpoint.host_str().unwrap_or_default();
     let place = format!("{host}:{}", endpoint.port_or_known_default().unwrap_or(443));
@@ -85,7 +85,7 @@ fn of_tls(fault: &rustls::Error, endpoint: &Url) -> Option<Error> {
     })
 }
 
-/// Returns what happened, with the deepest cause.
+/// Describes a failed request in words, with the message of its innermost cause.
 pub fn chain(error: &reqwest::Error) -> String {
     let said = if error.is_timeout() {
         "no answer in time"

@@ -1,5 +1,5 @@
-//! The connected channels: `ConnectedPlatform`. The operation and its scope are documented, the fields were only
-//! *seen*.
+//! The connected channels: `ConnectedPlatform`. The operation and its scope are documented. The fields are not
+//! documented; they were only *seen*.
 
 use super::{ColumnKind, Definition, col};
 

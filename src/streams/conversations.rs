@@ -1,4 +1,5 @@
-//! `ExternalConversation` (documented). The messages are partitioned by its records.
+//! The conversations with contacts: `ExternalConversation` (documented). Each conversation is the parent of a
+//! partition of messages.
 
 use super::{ColumnKind, Definition, col};
 

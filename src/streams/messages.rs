@@ -1,5 +1,5 @@
-//! `ExternalMessage` (documented; the page is cut off after `informativeButtons`, at a field whose name starts with
-//! `flowBot`).
+//! The messages of conversations: `ExternalMessage` (documented). The documentation page is cut off after
+//! `informativeButtons`, at a field whose name starts with `flowBot`, so columns may be missing here.
 //!
 //! `failedReason` and the `…Data` fields are objects of undocumented shape. They are columns here, but the shipped
 //! selection does not ask for them.

@@ -1,43 +1,45 @@
 //! The streams: the lists that an account consists of, with their columns and the scope that each needs.
 //!
-//! All of it is *documented* (the entity tables of the API's pages), unless a stream's file says otherwise. How the
-//! API is asked for a stream belongs to the dialect. Each stream has one file with its columns: the CSV header, the
-//! mirror's view, the manifest's types, the warehouse's SQL and the sandbox's truth all read this table. The
-//! checklists "Add a column" and "Add a stream" of the crate's documentation name the few other places.
+//! All of this is *documented* (the entity tables of the API's documentation), unless a stream's file says otherwise.
+//! How the API is asked for a stream belongs to the dialect. Each stream has one file with its columns. The CSV
+//! header, the mirror's view, the manifest's types, the warehouse's SQL and the sandbox's data are all derived from
+//! it. The checklists "Add a column" and "Add a stream" of the crate's documentation name the few other files to
+//! change.
 
 mod channels;
 mod contacts;
 mod conversations;
 mod customer_persons;
 mod messages;
-mod per_stream;
+mod stream_map;
 mod whatsapp_business_templates;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::per_stream::{Dates, PerStream};
+pub use self::stream_map::{Dates, PerStream};
 
-/// The documented content of a column. The API may send something else: values are kept as they come.
+/// The documented type of a column's values. The API may send a value of another type; the mirror keeps values as the
+/// API sent them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// Opaque text that names a record.
+    /// The id of a record: an opaque string.
     Id,
-    /// Text, enum values included (never a closed set).
+    /// A string. Enum values have this kind, too, because their set may grow.
     Text,
     /// `true` or `false`.
     Boolean,
-    /// The API's `Date`; the dialect knows its form.
+    /// The API's `Date`. The dialect records in which [`DateForm`] the server writes it.
     Timestamp,
     /// An object or a list, delivered as compact JSON.
     Json,
-    /// A whole number of 64 bits; no documented field has this kind.
+    /// An integer of 64 bits. No documented field has this kind.
     Integer,
 }
 
 impl ColumnKind {
-    /// Returns the name used in manifests.
+    /// Returns the name of the kind in manifests.
     pub fn name(self) -> &'static str {
         match self {
             ColumnKind::Id => "id",
@@ -50,20 +52,20 @@ impl ColumnKind {
     }
 }
 
-/// How the API writes a `Date` (undocumented).
+/// How the API writes a `Date`. The documentation does not say, so the program finds out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateForm {
-    /// `2024-03-05T08:09:10.123Z`
+    /// An ISO 8601 string, such as `2024-03-05T08:09:10.123Z`.
     Iso8601,
-    /// Milliseconds since 1970, as a number or as numeric text.
+    /// Milliseconds since 1970, as a number or as a string of digits.
     EpochMs,
-    /// Seconds since 1970, as a number or as numeric text.
+    /// Seconds since 1970, as a number or as a string of digits.
     EpochS,
 }
 
 impl DateForm {
-    /// Returns the dialect's word for it.
+    /// Returns the name of the form in a dialect.
     pub fn word(self) -> &'static str {
         match self {
             DateForm::Iso8601 => "iso8601",
@@ -73,12 +75,12 @@ impl DateForm {
     }
 }
 
-/// One documented field of an entity.
+/// A column of a stream: one documented field of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     /// The field's documented name, also used in CSV headers.
     pub name: &'static str,
-    /// The documented content.
+    /// The documented type of the field's values.
     pub kind: ColumnKind,
 }
 
@@ -86,22 +88,24 @@ const fn col(name: &'static str, kind: ColumnKind) -> Column {
     Column { name, kind }
 }
 
-/// Describes one of the lists that an account consists of.
+/// Describes a stream: one of the lists that an account consists of.
 #[derive(Debug)]
 pub struct Definition {
     /// The stream's name in jobs, files, tables and messages.
     pub name: &'static str,
-    /// The documented GraphQL type of a record.
+    /// The documented GraphQL type of the stream's records.
     pub entity: &'static str,
-    /// The documented scope that reading it needs.
+    /// The documented scope that an API key needs to read the stream.
     pub scope: &'static str,
-    /// The documented fields in documented order.
+    /// The stream's documented fields, in documented order.
     pub columns: &'static [Column],
-    /// The stream whose records partition this one: messages are asked for conversation by conversation.
+    /// The stream whose records partition this one, if there is one. Example: messages have the parent
+    /// `Conversations`, because the API is asked for the messages of one conversation at a time.
     pub parent: Option<Stream>,
-    /// The column that holds the id of a record of another stream. If the stream has a parent, it is the parent's.
+    /// The column that holds the id of a record of another stream, if there is one. In a stream with a parent, this
+    /// is the id of the parent record.
     pub reference: Option<&'static str>,
-    /// `true` if a job must name the stream for it to be read.
+    /// `true` if a run reads the stream only when the job names it.
     pub optional: bool,
 }
 
@@ -118,11 +122,11 @@ macro_rules! declare {
         /// Every stream, in the order in which a run lists them.
         pub const ALL: [Stream; [$($number),*].len()] = [$(Stream::$stream),*];
 
-        /// The names of all streams.
+        /// The names of all streams, in the order of [`ALL`].
         pub const NAMES: [&str; ALL.len()] = [$($file::DEFINITION.name),*];
 
         impl Stream {
-            /// Returns the stream's description.
+            /// Returns the stream's name, type, scope and columns.
             pub fn definition(self) -> &'static Definition {
                 match self {
                     $(Stream::$stream => &$file::DEFINITION,)*
@@ -133,50 +137,51 @@ macro_rules! declare {
 }
 
 declare! {
-    /// `ExternalContact`
+    /// The people that an account talks to (GraphQL type `ExternalContact`).
     Contacts = 1 in contacts;
-    /// `CustomerPerson`
+    /// The account's own staff, including robots (GraphQL type `CustomerPerson`).
     CustomerPersons = 2 in customer_persons;
-    /// `ExternalConversation`
+    /// The conversations with contacts (GraphQL type `ExternalConversation`). Their records partition the messages.
     Conversations = 3 in conversations;
-    /// `ExternalMessage`
+    /// The messages of all conversations (GraphQL type `ExternalMessage`).
     Messages = 4 in messages;
-    /// `ConnectedPlatform`
+    /// The connected channels, such as a `WhatsApp` number (GraphQL type `ConnectedPlatform`).
     Channels = 5 in channels;
-    /// `WhatsappBusinessTemplate`
+    /// The message templates for `WhatsApp` (GraphQL type `WhatsappBusinessTemplate`).
     WhatsappBusinessTemplates = 6 in whatsapp_business_templates;
 }
 
-/// The streams of a job that names no streams: those that are not optional.
+/// The streams that a job reads if it names no streams: those that are not optional.
 pub const DEFAULT: [Stream; 4] = [Stream::Contacts, Stream::CustomerPersons, Stream::Conversations, Stream::Messages];
 
 impl Stream {
-    /// Returns the name in jobs, files, tables and messages.
+    /// Returns the stream's name in jobs, files, tables and messages, such as `contacts`.
     pub fn name(self) -> &'static str {
         self.definition().name
     }
 
-    /// Returns the key in the mirror.
+    /// Returns the number that stands for the stream in the mirror's tables.
     pub fn number(self) -> u8 {
         self as u8
     }
 
-    /// Returns the stream of that name.
+    /// Returns the stream with this name, or `None` if there is no such stream.
     pub fn named(name: &str) -> Option<Stream> {
         ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// Returns the column that holds the id of a record of another stream (documented).
+    /// Returns the column that holds the id of a record of another stream (documented), if the stream has one.
     pub fn reference_column(self) -> Option<&'static str> {
         self.definition().reference
     }
 
-    /// Returns the column that holds the id of the partition's parent, such as a message's conversation.
+    /// Returns the column that holds the id of the parent record, such as a message's conversation. Returns `None` if
+    /// the stream has no parent.
     pub fn parent_column(self) -> Option<&'static str> {
         self.reference_column().filter(|_| self.definition().parent.is_some())
     }
 
-    /// Returns the documented columns.
+    /// Returns the stream's documented columns, in documented order.
     pub fn columns(self) -> &'static [Column] {
         self.definition().columns
     }

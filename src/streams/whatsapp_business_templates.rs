@@ -1,4 +1,5 @@
-//! Message templates. The operation and its scope are documented; the type and its fields are *inferred*.
+//! The message templates for `WhatsApp`: `WhatsappBusinessTemplate`. The operation and its scope are documented. The
+//! type and its fields are *inferred*.
 
 use super::{ColumnKind, Definition, col};
 

@@ -1,6 +1,6 @@
-//! Makes sure, before a run, of how the API is spelled. It uses what the mirror remembers for this endpoint. What the
-//! mirror does not remember is settled and proven by asking, and then remembered, so that a second run makes no
-//! request for it.
+//! Finds out, before a run reads anything, how the API spells its queries. It uses what the mirror remembers for this
+//! endpoint. What the mirror does not remember is found out and proven by asking the server, and is then remembered,
+//! so that a second run makes no request for it.
 
 use super::{Context, DialectSettings, limits};
 use crate::dialect::{Dialect, DialectLayer, Layer as _, ListLayer};
@@ -15,24 +15,24 @@ use crate::quantity::counted;
 use crate::source::Source;
 use crate::streams::{Dates, Stream};
 
-/// How many known conversations to try when learning how messages are asked for. Several, because the first may be
-/// gone.
+/// The number of known conversations that are tried to find out how messages are asked for. Several, because the
+/// first may be gone.
 const THERE: usize = 3;
 
-/// The name of the part that is not a stream.
+/// The name under which the way to request a token is remembered. Other names are those of streams.
 const TOKEN: &str = "token";
 
 /// What is known when the run begins.
 #[derive(Debug, Clone, Default)]
 pub struct KnownAtStart {
-    /// The streams that this server has.
+    /// The job's streams that this server has.
     pub streams: Vec<Stream>,
     /// Notes for the summary.
     pub notes: Vec<String>,
 }
 
-/// Signs in, and makes sure of how these streams are asked for. A usage error lists everything that could not be
-/// settled.
+/// Signs in, and finds out how the API spells the queries for these streams. `job` is the job's own
+/// `[source.dialect]`. Fails with a usage error that lists everything that could not be found out.
 pub async fn settle(
     source: &Source,
     mirror: &Mirror,
@@ -87,8 +87,8 @@ pub async fn settle(
     Ok(KnownAtStart { streams, notes })
 }
 
-/// Settles one stream again after a refusal in mid-run. Returns notes for the summary, or `None` if it found nothing
-/// new.
+/// Finds out again how the API spells the query for one stream, after the server has refused it in mid-run. Returns
+/// notes for the summary, or `None` if nothing has changed.
 pub async fn again(
     source: &Source,
     mirror: &Mirror,
@@ -109,8 +109,10 @@ pub async fn again(
     Ok(Some(notes))
 }
 
-/// Finds out where a list's pages begin, before its first page, if no row has shown it yet: asks for two pages and
-/// remembers what they show. A list without rows shows nothing; its walk asks for it once more and ends there.
+/// Finds out, before the first page of a list is read, how the list is paged: for example, whether pages are counted
+/// from 0 or from 1. Asks for two pages and remembers what they show, unless rows of the stream have shown it before.
+/// A list without rows shows nothing; its walk asks for it once more and ends there. `partition` is the id of the
+/// list's parent record, or empty.
 pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Result<()> {
     let source = &context.source;
     if source.is_sure(stream) {
@@ -137,8 +139,8 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
 }
 
 /// Counts a stream's pages from 1 after a list showed its first page again when asked for the second. `began` is the
-/// number that its pages were counted from. Returns whether they are counted from 1 now and were not then. Returns
-/// `false` if the job itself says where pages begin.
+/// number from which its pages were counted when the walk began. Returns whether they are counted from 1 now and were
+/// not then. Returns `false` if the job itself says from which number pages are counted.
 pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bool> {
     let DialectSettings { endpoint, job, turn } = &context.spelling;
     let source = &context.source;
@@ -162,9 +164,9 @@ pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bo
     Ok(true)
 }
 
-/// Finds out whether a stream's single records can be asked for by their ids, and remembers the answer, also a
+/// Finds out whether single records of a stream can be asked for by their ids, and remembers the answer, also a
 /// negative one. `there` are ids of records that existed recently. Returns `None` if nothing is remembered and
-/// `there` is empty. `asked` keeps the negotiation from one stream to the next.
+/// `there` is empty. `asked` keeps what was learnt about the server from one stream to the next.
 pub async fn single_records<'c>(
     context: &'c Context,
     asked: &mut Option<Negotiation<'c>>,
@@ -196,7 +198,7 @@ pub async fn single_records<'c>(
     Ok(Some(has_one))
 }
 
-/// Returns whether the job itself says where pages begin. Its word overrules what is found out.
+/// Returns whether the job itself says from which number pages are counted. That overrules what the server shows.
 fn names_page_from(job: &DialectLayer, stream: Stream) -> bool {
     let names = |list: Option<&ListLayer>| list.is_some_and(|list| list.page_from.is_some());
     names(job.list.as_ref()) || names(job.stream(stream).and_then(|own| own.list.as_ref()))
@@ -218,7 +220,7 @@ fn told(outcome: &NegotiationOutcome) -> Vec<String> {
     missing.chain(unasked).chain(absent).chain(decided).collect()
 }
 
-/// Fails with everything that must be written by hand, a line each, if anything could not be settled.
+/// Fails if anything could not be found out. The error has a line for each setting that must be written into the job.
 pub fn refuse_open(outcome: &NegotiationOutcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
@@ -228,7 +230,7 @@ pub fn refuse_open(outcome: &NegotiationOutcome) -> Result<()> {
     Err(Error::usage(told).above(lines))
 }
 
-/// Remembers a part in place of what was remembered of it.
+/// Remembers a part of the dialect in the mirror, in place of the earlier version of that part.
 pub(super) async fn keep_part(source: &Source, mirror: &Mirror, endpoint: &str, part: SavedPart) -> Result<()> {
     keep(source, mirror, endpoint, &NegotiationOutcome { parts: vec![part], ..NegotiationOutcome::default() }).await
 }
@@ -239,12 +241,13 @@ pub(super) async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<SavedP
     parts(rows)
 }
 
-/// Returns what a mirror that was opened for reading only remembers of an endpoint.
+/// Returns the parts of the dialect that the mirror remembers for an endpoint. `connection` is a mirror opened for
+/// reading only.
 pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<SavedPart>> {
     parts(memory::recall_read_only(connection, endpoint))
 }
 
-/// Returns how the API writes each stream's moments, by what is remembered and what the job says.
+/// Returns how the API writes each stream's dates, by the remembered parts and the job's own `[source.dialect]`.
 pub fn dates(remembered: &[SavedPart], job: &DialectLayer) -> Result<Dates> {
     let mut settled = DialectLayer::default();
     for part in remembered {
@@ -253,7 +256,7 @@ pub fn dates(remembered: &[SavedPart], job: &DialectLayer) -> Result<Dates> {
     Ok(Dialect::with(&settled.with_job(job))?.dates())
 }
 
-/// Returns whether the server was found not to have a stream.
+/// Returns whether an earlier run has found that the server does not have this stream.
 pub fn is_absent(remembered: &[SavedPart], stream: Stream) -> bool {
     remembered.iter().any(|part| part.name == stream.name() && part.is_absent())
 }

@@ -1,5 +1,5 @@
-//! Estimates what a run will take from the answers to a few questions, and what a run under way still has before it.
-//! Numbers in, numbers out. It uses the walk's own arithmetic, so that an estimate is wrong only where the account
+//! Estimates what a run will take from the answers to a few questions, and how much of a run under way is still to
+//! come. Pure arithmetic. It counts questions as the walk does, so that an estimate is wrong only where the account
 //! differs from the sample.
 
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use crate::streams::Stream;
 /// What is known of one stream before a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownStream {
-    /// The number of its lists: one, or one for each conversation.
+    /// The number of the stream's lists: one, or one for each conversation.
     pub lists: u64,
     /// The number of rows in each list of the sample.
     pub sampled: Vec<u64>,
@@ -35,12 +35,12 @@ pub struct Estimate {
     pub questions: f64,
     /// The size of the answers, in bytes.
     pub bytes: f64,
-    /// Half the width of the 95 % confidence interval of the questions. It is zero if every list was sampled.
+    /// Half the width of the 95 % confidence interval of `questions`. It is zero if every list was sampled.
     pub uncertainty: f64,
 }
 
 impl Estimate {
-    /// Returns the part `left` of the estimate, from 0 to 1.
+    /// Returns a share of the estimate. `left` is that share, from 0 to 1.
     #[must_use]
     pub fn part(self, left: f64) -> Estimate {
         Estimate {
@@ -63,7 +63,7 @@ impl std::iter::Sum for Estimate {
     }
 }
 
-/// Estimates one stream, or a part of its lists.
+/// Estimates what one stream takes, or a part of its lists.
 pub fn stream(known: &KnownStream) -> Estimate {
     let lists = known.lists as f64;
     let n = known.sampled.len() as f64;
@@ -85,25 +85,26 @@ pub fn stream(known: &KnownStream) -> Estimate {
     }
 }
 
-/// Returns how many questions a quiet list of `rows` rows takes. `totals` says whether the server claims totals,
-/// `twice` whether the list is read a second time.
+/// Returns how many questions a list of `rows` rows takes if nobody changes it. `totals` says whether the server
+/// claims totals, `twice` whether the list is read a second time.
 pub fn list(rows: u64, page_size: u32, totals: bool, twice: bool) -> f64 {
     let again = if twice { second_pass_questions(rows, page_size) } else { 0 };
     (windows_for(rows, page_size, totals) + again) as f64
 }
 
-/// What is known of a partitioned stream before a nightly run that reads only what may have changed.
+/// What is known, before a nightly run, of a stream that has a list for each parent record. Such a run reads only
+/// lists that may have changed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NightEstimate {
     /// The number of rows in each list.
     pub rows: Vec<u64>,
-    /// The number of rows in each list that is read again in any case.
+    /// The number of rows in each list that the night reads whether it has changed or not.
     pub due: Vec<u64>,
-    /// The parts of the parents' list, each with what a sample of it has shown.
+    /// The parts of the parent stream's list, each with what a sample of it has shown.
     pub parts: Vec<SampledPart>,
-    /// Whether lists end early, at rows that are known.
+    /// Whether a walk over a list can end early, at rows that are known.
     pub end_early: bool,
-    /// The number of unchanged lists that are read whole, to see what was missed.
+    /// The number of unchanged lists that are read completely, to measure what skipping misses.
     pub audit: u64,
     /// The page size, in rows.
     pub page_size: u32,
@@ -113,18 +114,19 @@ pub struct NightEstimate {
     pub row_bytes: f64,
 }
 
-/// A part of the parents' list, and what a sample of it has shown.
+/// A part of the parent stream's list, and what a sample of it has shown.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SampledPart {
-    /// The number of records in it.
+    /// The number of records in this part.
     pub records: u64,
-    /// The number of records in the sample.
+    /// The number of records in the sample of this part.
     pub seen: u64,
-    /// The number of rows in the list of each sampled record that has changed and is not read in any case.
+    /// For each sampled record that has changed, the number of rows in its list. Lists that are read in any case are
+    /// left out.
     pub changed: Vec<u64>,
 }
 
-/// Estimates what a nightly run reads of a partitioned stream.
+/// Estimates what a nightly run reads of a stream that has a list for each parent record.
 pub fn night(night: &NightEstimate) -> Estimate {
     let whole = |rows: u64| list(rows, night.page_size, night.totals, false);
     let some = |rows: u64, most: f64| if night.end_early { whole(rows).min(most) } else { whole(rows) };
@@ -157,11 +159,11 @@ pub fn night(night: &NightEstimate) -> Estimate {
 
 /// Returns how many requests questions take if up to `together` of them share one.
 ///
-/// - `walked` holds the questions of each list that is walked page by page. Lists are walked side by side. But a
-///   list's second page is asked for only after the first has come, and its second reading only after the first
+/// - `walked` holds the number of questions of each list that is walked page by page. Lists are walked side by side.
+///   But a list's second page is asked for only after the first has come, and its second reading only after the first
 ///   reading. So a few short lists take as many requests as the longest of them has such steps.
-/// - `fanned` is the questions of many lists side by side. As measured, six places of a hundred stay empty, because
-///   now and then a list is at its end while no other is ready.
+/// - `fanned` is the number of questions of many lists side by side. As measured, six of a hundred questions that
+///   requests have room for stay unused, because now and then a list is at its end while no other is ready.
 pub fn requests(walked: &[f64], fanned: f64, together: usize) -> f64 {
     let (each, all) = (together.max(1) as f64, walked.iter().sum::<f64>());
     if together <= 1 {
@@ -172,8 +174,8 @@ pub fn requests(walked: &[f64], fanned: f64, together: usize) -> f64 {
     ((all / each).max(longest) + fanned / (each * 0.94)).ceil()
 }
 
-/// Returns how many requests a run still has before it, for those of these streams that are not at their end, as a
-/// plan would count them. Returns `None` if nothing is left, as far as is known.
+/// Returns how many requests a run still has to make, for those of these streams that are not at their end. Counts
+/// them as a plan does. Returns `None` if nothing is left to read, as far as is known.
 pub fn left(
     source: &Source,
     progress: &Progress,

@@ -2,7 +2,7 @@
 //! soon as the conversation is known, because its page and its partition's checkpoint are committed together.
 //!
 //! The mirror holds the list of what is left to read, not this module. So memory does not grow with the account, and
-//! after a kill there is nothing to remember.
+//! after a kill there is nothing to restore.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -24,24 +24,25 @@ use crate::sync::deletions::lost_lists;
 use crate::sync::deletions::lost_lists::Lost;
 use crate::sync::incremental::audit;
 
-/// How many partitions are fetched from the mirror at a time.
+/// The number of partitions that are fetched from the mirror at a time.
 const BATCH: u32 = 256;
-/// How many partitions in a row may fail before the stream itself is suspected.
+/// The number of successive partitions that may fail before other lists are tried, to see whether any list can still
+/// be read.
 const FAILURES: u32 = 16;
-/// How many other lists are asked for, to see whether a failure is one list's own.
+/// The number of other lists that are asked for, to see whether a failure is due to one list alone.
 const WITNESSES: usize = 4;
 
-/// The progress of the parent stream.
+/// How far the parent stream, such as conversations, has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Parents {
-    /// The number of pages committed. A change says that there may be new partitions.
+    /// The number of pages of the parent stream that were committed. When it changes, there may be new partitions.
     pub pages: u64,
-    /// Whether no further partition will come.
+    /// Whether the parent stream is at its end, so that no further partition will come.
     pub over: bool,
 }
 
-/// Walks every open partition of `stream` until the parents are over and nothing is open. Then walks the partitions
-/// to be audited, and those to be read again because of an audit.
+/// Walks every open partition of `stream` until the parent stream is at its end (`above` announces that) and no
+/// partition is open. Then walks the partitions to be audited, and those to be read again because of an audit.
 pub async fn fan_out(context: &Context, stream: Stream, above: watch::Receiver<Parents>) -> Result<Ended> {
     let mut audits = Audits::default();
     loop {
@@ -52,17 +53,17 @@ pub async fn fan_out(context: &Context, stream: Stream, above: watch::Receiver<P
     }
 }
 
-/// Walks every open partition of `stream`, whose parents are all known.
+/// Walks every open partition of `stream`, when no further parent record is expected.
 pub async fn walk_the_open(context: &Context, stream: Stream) -> Result<Ended> {
     let (_over, above) = watch::channel(Parents { pages: 0, over: true });
     walk_open(context, stream, above).await
 }
 
-/// The audits and repairs that follow the open partitions of a stream.
+/// The audits and repairs that follow when no partition of a stream is open any more.
 #[derive(Debug, Default)]
 struct Audits {
     sampled: bool,
-    /// The number of requests that were made before the first repair.
+    /// The number of requests that the run had made before the first repair. `None` before that.
     spent: Option<u64>,
 }
 
@@ -76,7 +77,8 @@ impl Audits {
     }
 }
 
-/// Walks every open partition of `stream` until the parents are over and nothing is open.
+/// Walks every open partition of `stream` until the parent stream is at its end (`above` announces that) and no
+/// partition is open.
 async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver<Parents>) -> Result<Ended> {
     let mut waiting: VecDeque<Checkpoint> = VecDeque::new();
     let mut taken: HashSet<String> = HashSet::new();
@@ -166,8 +168,8 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
     }
 }
 
-/// Returns whether some other list of the stream is answered for now: one that was read before, or any that is not
-/// among the lost.
+/// Returns whether the server answers for some other list of the stream now. It is asked for the partition `read`,
+/// which was read before, and for some that are not among the lost.
 async fn are_others_read(context: &Context, stream: Stream, read: Option<&String>, lost: &[Lost]) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let but: Vec<String> = lost.iter().map(|one| one.from.partition.clone()).collect();
@@ -186,8 +188,8 @@ async fn are_others_read(context: &Context, stream: Stream, read: Option<&String
     Ok(context.source.ask_all_briefly(questions).await.iter().any(Result::is_ok))
 }
 
-/// Returns whether a failure is this partition's own and would not meet every other one, too. If the kind of error
-/// does not tell, the failure is its own if another list is answered for now.
+/// Returns whether `error` is due to one partition alone, so that the other partitions can go on. If the kind of
+/// error does not show that, returns whether the server answers for another list now.
 async fn is_its_own(
     context: &Context,
     stream: Stream,

@@ -1,10 +1,10 @@
-//! Remembers in the mirror what one run has learnt of a server's limits: how many questions a request may carry, how
-//! many rows a page has, and whose totals count the list.
+//! Remembers in the mirror what a run has found out about a server's limits: how many questions a request may carry,
+//! how many rows a page has, and which streams have totals that count the whole list.
 //!
-//! Each limit is stored with the day on which it was learnt, and is forgotten a month later, however often it was
+//! Each limit is stored with the day on which it was found out, and is forgotten a month later, however often it was
 //! used meanwhile. Until then, each run tries a little more than the number that it remembers
-//! ([`crate::source::batch_size`], [`Source::first_page_size`]). So one bad night makes the next night dearer, and no
-//! later one.
+//! ([`crate::source::batch_size`], [`Source::first_page_size`]). So one bad night costs requests in the next night,
+//! but not in later ones.
 
 use toml::{Table, Value};
 
@@ -15,16 +15,16 @@ use crate::mirror::store::Mirror;
 use crate::source::Source;
 use crate::streams::{self, Stream};
 
-/// The name of the limits in the mirror, beside the parts of the dialect.
+/// The name under which the mirror stores the limits, beside the parts of the dialect.
 pub const PART: &str = "limits";
 /// The number of days for which a limit is believed.
 const BELIEVED: i64 = 30;
-/// The key of the table that holds, for each limit, the day on which it was learnt.
+/// The key of the table that holds, for each limit, the day on which it was found out.
 const LEARNT: &str = "learnt";
-/// The key of the one day for all limits, as an older version stored it.
+/// The key under which an older version stored one day for all limits.
 const AS_OF: &str = "as_of";
 
-/// Hands the limits that are remembered, and still believed, to `source`.
+/// Passes to `source` the limits that the mirror remembers for an endpoint and that are recent enough.
 pub async fn recall(source: &Source, mirror: &Mirror, endpoint: &str) -> Result<()> {
     let endpoint = endpoint.to_owned();
     let rows = mirror.call(move |w| memory::recall(w, &endpoint)).await?;
@@ -43,7 +43,7 @@ pub async fn recall(source: &Source, mirror: &Mirror, endpoint: &str) -> Result<
     Ok(())
 }
 
-/// Stores what this run has learnt, with the day of each limit.
+/// Stores the limits that this run has found out, each with its day.
 pub async fn keep(context: &Context) -> Result<()> {
     let source = &context.source;
     let mut found: Vec<(String, i64)> = Vec::new();
@@ -79,13 +79,14 @@ fn page_size(stream: Stream) -> String {
     format!("page_size.{stream}")
 }
 
-/// Returns the name of the limit that says that a stream's totals count its list.
+/// Returns the name of the limit which says that a stream's totals count the whole list.
 fn counted(stream: Stream) -> String {
     format!("counted.{stream}")
 }
 
-/// Returns what is remembered, or `None` if it is not readable: then it is learnt again. An older version stored one
-/// day for all limits, page sizes in a table of their own, and a list of the streams whose totals count the list.
+/// Returns the remembered limits, or `None` if they are not readable: then they are found out again. Converts the
+/// form of an older version, which stored one day for all limits, page sizes in a table of their own, and a list of
+/// the streams whose totals count the list.
 fn table(rows: Vec<(String, String)>) -> Option<Table> {
     let text = rows.into_iter().find(|(name, _)| name == PART).map(|(_, settled)| settled)?;
     let mut table = text.parse::<Table>().ok()?;
@@ -99,18 +100,18 @@ fn table(rows: Vec<(String, String)>) -> Option<Table> {
     Some(table)
 }
 
-/// Returns a number that is remembered, however long ago it was learnt.
+/// Returns a remembered limit, however long ago it was found out. `None` if there is none.
 fn number(table: &Table, name: &str) -> Option<i64> {
     table.get(name).and_then(Value::as_integer)
 }
 
-/// Returns the day on which a limit was learnt.
+/// Returns the day on which a limit was found out.
 fn learnt_on<'t>(table: &'t Table, name: &str) -> Option<&'t str> {
     let own = table.get(LEARNT).and_then(|learnt| learnt.get(name));
     own.or_else(|| table.get(AS_OF)).and_then(Value::as_str)
 }
 
-/// Returns a number that was learnt recently enough to be believed.
+/// Returns a limit if it was found out recently enough to be used.
 fn believed(table: &Table, name: &str) -> Option<u32> {
     let since = learnt_on(table, name).and_then(crate::clock::days_since)?;
     number(table, name).filter(|_| since < BELIEVED).and_then(|n| u32::try_from(n).ok())

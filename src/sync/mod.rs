@@ -1,18 +1,18 @@
-//! Runs a job: reads its streams into the mirror, and says what that has proven.
+//! Runs a job: reads its streams into the mirror, and reports for each stream whether it was read completely.
 //!
-//! - [`run`] runs the streams side by side under one budget.
-//! - [`walk`] reads one list page by page into the mirror and says what that has proven.
+//! - [`run`] reads all streams of a job side by side under one request budget.
+//! - [`walk`] reads one list page by page into the mirror, and decides whether that reading was complete.
 //! - [`fan_out`] walks the messages of each conversation as soon as the conversation is known.
-//! - [`crate::sync::incremental::skip`] says which lists need not be asked for, and
-//!   [`crate::sync::incremental::audit`] measures what that misses.
+//! - [`crate::sync::incremental::skip`] decides which lists need not be asked for, because their records have not
+//!   changed. [`crate::sync::incremental::audit`] measures how many changes that misses.
 //! - [`parents`] checks that the rows of a list belong to the record that it was asked for.
-//! - [`deletions`] concludes what is gone. [`crate::sync::deletions::lost_lists`] tells lists that cannot be read
-//!   from lists whose record is gone.
-//! - [`dialect`] finds out how the API is spelled, and [`limits`] remembers what the server bears.
-//! - [`settings`] says which settings differ from those of earlier readings, and [`volatile`] which volatile
-//!   values count again.
-//! - [`crate::sync::stop`] stops a run on request, and [`time_box`] lets it stop by itself.
-//! - [`estimate`] says what a run will take.
+//! - [`deletions`] decides which records no longer exist in Qpien. [`crate::sync::deletions::lost_lists`] finds out
+//!   whether a list cannot be read because its record is gone.
+//! - [`dialect`] finds out how the API spells its queries. [`limits`] remembers how large pages and requests may be.
+//! - [`settings`] reports which settings differ from those of earlier readings. [`volatile`] finds the fields that
+//!   the job no longer declares volatile.
+//! - [`crate::sync::stop`] stops a run on request. [`time_box`] ends a run after a time or a number of requests.
+//! - [`estimate`] estimates how many rows and requests a run will take.
 
 pub mod deletions;
 pub mod dialect;
@@ -44,74 +44,76 @@ use crate::streams::{PerStream, Stream};
 /// The state that every part of a run needs.
 #[derive(Clone)]
 pub struct Context {
-    /// The API that records come from.
+    /// The client of the API that records are read from.
     pub source: Arc<Source>,
-    /// The mirror that they go to.
+    /// The mirror that records are stored in.
     pub mirror: Arc<Mirror>,
-    /// The run and its round.
+    /// The number of this run, and the round that it belongs to.
     pub begun: Begun,
-    /// The lane that the run reads in.
+    /// The lane of the run: backfill or incremental.
     pub lane: Lane,
-    /// The limits of what may be deleted.
+    /// Whether, and how many, records may be deleted.
     pub deletes: Deletes,
-    /// The page size to ask for at first, in rows.
+    /// The page size that the job sets, in rows. The server may serve smaller pages.
     pub page_size: u32,
-    /// How many walks of one stream run at the same time.
+    /// The number of walks of one stream that may run at the same time.
     pub walks: usize,
-    /// Whether the run may end before its reading does, because it has a time box or a limit of requests.
+    /// Whether the run has a time box or a limit of requests, so that it may end before its reading does.
     pub boxed: bool,
     /// The name of the job.
     pub job: String,
-    /// How far back a reading reaches, as the job says.
+    /// The job's `lookback` and `full_every`, which decide how much of a list is read again.
     pub terms: settings::ReadingTerms,
-    /// The number of lists to audit in a run.
+    /// The number of skipped lists that a run reads completely, as a sample of what skipping misses.
     pub audit: u32,
-    /// The number of requests that a run may spend on reading lists again that were skipped on a sign that an audit
-    /// found wrong.
+    /// The number of requests that a run may spend on reading skipped lists after all, once an audit has shown that
+    /// skipping misses records.
     pub audit_repair: u32,
-    /// Whether a conversation whose entry shows no last message is empty, as far as the server had shown when the run
-    /// began.
+    /// Whether a conversation without a last message in its entry is taken to be empty. Set when the run begins, from
+    /// what the server had shown until then.
     pub silence_is_empty: Arc<AtomicBool>,
     /// The masks applied to values before they are stored.
     pub masks: Option<Arc<Masks>>,
-    /// Whether to read lists a second time, so that they can be proven.
+    /// Whether to read lists a second time, so that they can become `proven`.
     pub double_collect: bool,
     /// The counters of what was done so far.
     pub progress: Arc<Progress>,
-    /// The wish to stop.
+    /// The request to stop, shared by all tasks of the run.
     pub stop: stop::Stop,
-    /// The settings needed to settle again how the API is spelled.
+    /// What is needed to find out again how the API spells its queries.
     pub spelling: DialectSettings,
-    /// What this run has found out about whose rows the server shows.
+    /// What this run has found out about lists that show rows of another record.
     pub parents: Arc<parents::Findings>,
-    /// What this run has found out about the totals that the server claims.
+    /// Whether each stream's totals count its whole lists, as far as this run has found out.
     pub totals: Arc<PerStream<Mutex<walk::TotalsKnowledge>>>,
-    /// Records that are gone by the server's own word, found while their own lists were read.
+    /// Records (stream and id) that no longer exist according to the server. They were found when their own lists,
+    /// such as the messages of a conversation, could not be read.
     pub gone: Arc<Mutex<Vec<(Stream, String)>>>,
     /// Notes for the summary, beside its numbers.
     pub notes: Arc<Mutex<Vec<String>>>,
 }
 
-/// The settings of a job that settling a dialect needs.
+/// The settings of a job that are needed to find out how the API spells its queries.
 #[derive(Debug, Clone, Default)]
 pub struct DialectSettings {
-    /// The address of the API.
+    /// The URL of the API.
     pub endpoint: String,
     /// The job's own `[source.dialect]`.
     pub job: Box<DialectLayer>,
-    /// The lock for settling. Each settling starts from what is remembered, so two at once would undo each other's
-    /// work.
+    /// A lock, so that only one task at a time finds out the spelling. Each task starts from what the mirror
+    /// remembers, so two at once would overwrite each other's results.
     pub turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Context {
-    /// Returns whether somebody wants the run to stop. A run that stops by itself does not count: it delivers what it
-    /// has, and first concludes what it can without a request.
+    /// Returns whether a signal asked the run to stop. Returns `false` for a run that stops by itself, at its time
+    /// box or its limit of requests: that run still delivers what it has, and before that concludes what it can
+    /// without a request.
     pub fn is_stopped(&self) -> bool {
         self.stop.requested() && self.stop.why().is_none()
     }
 
-    /// Returns what is known of a stream's totals.
+    /// Returns whether a stream's totals count its whole lists, as far as this run and earlier ones have found out.
     pub fn known_totals(&self, stream: Stream) -> walk::TotalsKnowledge {
         if self.source.counts_lists(stream) {
             return walk::TotalsKnowledge::Told;
@@ -119,13 +121,13 @@ impl Context {
         *self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what a walk has found out about a stream's totals.
+    /// Adds what a walk has found out about whether a stream's totals count its whole lists.
     pub fn learn_totals(&self, stream: Stream, found: walk::TotalsKnowledge) {
         let mut known = self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner);
         *known = known.with(found);
     }
 
-    /// Adds a note to the summary, once.
+    /// Adds a note to the summary, unless the summary has it already.
     pub fn note(&self, note: String) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if !notes.contains(&note) {
@@ -133,7 +135,7 @@ impl Context {
         }
     }
 
-    /// Returns the notes so far.
+    /// Returns the notes that were added so far.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,14 +1,14 @@
-//! Checks whose rows a list shows. A list that belongs to a record is asked for by that record, but a server may
-//! answer with another record's list, or always with the same one. So the rows are compared with what was asked.
+//! Checks that the rows of a list belong to the record that the list was asked for. A server may answer with another
+//! record's list, or always with the same one.
 //!
-//! Rows that name their conversation are compared with it. A page that names another one is asked for again. If it
-//! stays so, one of three cases applies:
+//! Rows that name their conversation are compared with the conversation that was asked for. A page that names another
+//! one is asked for again. If it stays so, one of three cases applies:
 //!
 //! - A third conversation shows the same rows: the server ignores the argument. The stream is read once, as one list
-//!   ([`super::run`]). It is `incomplete` if that list lacks messages that the conversations' own entries tell of.
+//!   ([`super::run`]). It is `incomplete` if that list lacks messages that the conversations' own entries show.
 //! - The named conversation does not show these rows: they moved here, because the conversations were merged. They
 //!   are stored for the conversation that shows them.
-//! - Otherwise the list is `incomplete`, and its reason says whose rows it showed.
+//! - Otherwise the list is `incomplete`, and its reason names the conversation whose rows it showed.
 //!
 //! Rows that do not name their conversation are compared with the mirror when they are stored. A message that the
 //! mirror knows from another conversation is a dispute ([`super::walk::disputes`]).
@@ -27,41 +27,44 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 
-/// How many pages of a list are read to find a row in it.
+/// The largest number of pages of a list that are read to find a row in it.
 const MOST_PAGES: u32 = 20;
-/// How many conversations are asked to see whether all of them show the same list.
+/// The number of other conversations that are asked for, to see whether all of them show the same list.
 const WITNESSES: usize = 2;
-/// After this many lists whose rows name no known record, names count as written in another form than ids.
+/// The number of lists whose rows name no known record, after which such names count as something else than ids. They
+/// are then not compared any more.
 const LISTS_TO_DISTRUST_NAMES: usize = 5;
 
-/// What a run has found out about whose rows the server shows.
+/// What a run has found out about lists that show rows of another record.
 #[derive(Debug, Default)]
 pub struct Findings(Mutex<Found>);
 
 #[derive(Debug, Default)]
 struct Found {
-    /// Pairs of a list and a record that its rows name although that record does not show them.
+    /// Pairs of ids: a list, and a record that rows of the list name although that record's own list does not show
+    /// them.
     moved: HashSet<(String, String)>,
-    /// Lists whose rows name records that the mirror does not have.
+    /// The ids of lists whose rows name records that the mirror does not have.
     strange: HashSet<String>,
-    /// Whether some row named the record that it was asked for.
+    /// Whether some row named the record that its list was asked for.
     agrees: bool,
     /// Whether two records were seen to show different lists.
     differs: bool,
 }
 
 impl Findings {
-    /// Notes that records naming `named` belong to the list of `id` from here on.
+    /// Notes that rows that name the record `named` belong to the list of the record `id` from here on.
     pub fn have_moved(&self, id: &str, named: &str) {
         self.found().moved.insert((id.to_owned(), named.to_owned()));
     }
 
-    /// Returns whether records that name `named`, or were stored for it, are known to belong to the list of `id`.
+    /// Returns whether rows that name the record `named`, or were stored for it, are known to belong to the list of
+    /// `id`.
     pub fn are_moved(&self, id: &str, named: &str) -> bool {
         self.found().moved.contains(&(id.to_owned(), named.to_owned()))
     }
 
-    /// Returns whether another list shows records that name this one.
+    /// Returns whether another list shows rows that name the record `id`.
     pub fn has_moved(&self, id: &str) -> bool {
         self.found().moved.iter().any(|(_, named)| named == id)
     }
@@ -72,7 +75,7 @@ impl Findings {
 }
 
 impl Found {
-    /// Returns whether the names in rows are of another kind than the ids of the records that they belong to.
+    /// Returns whether what rows name as their record is something else than the record's id.
     fn are_other_names(&self) -> bool {
         !self.agrees && self.strange.len() >= LISTS_TO_DISTRUST_NAMES
     }
@@ -81,15 +84,16 @@ impl Found {
 /// The result of checking a page.
 #[derive(Debug)]
 pub enum ParentCheck {
-    /// Its rows belong to the record that was asked for.
+    /// The rows of this page belong to the record that was asked for.
     Page(Page),
     /// The server ignores which record's list it is asked for.
     Ignored,
-    /// Its rows belong to another record: the id of that record, and one sentence that says what is wrong.
+    /// The rows belong to another record. Holds the id of that record, and a sentence that describes the problem.
     Others(String, String),
 }
 
-/// Compares a page with the record that it was asked for, and asks again if its rows name another one.
+/// Compares the rows of `page` with the record that `asked` asks for. If they name another record, asks again and
+/// finds out why.
 pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<ParentCheck> {
     let (Some(partition), Some(column)) = (&asked.parent, asked.stream.parent_column()) else {
         return Ok(ParentCheck::Page(page));
@@ -136,7 +140,8 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
     Ok(ParentCheck::Page(again))
 }
 
-/// Returns the rows of a page that name another record than the one that was asked for, by the id that they name.
+/// Returns the rows of a page that name another record than `partition`, the one that was asked for. They are grouped
+/// by the id that they name. `column` is the member that holds this id.
 fn strangers(page: &Page, column: &str, partition: &str) -> BTreeMap<String, Vec<Box<str>>> {
     let mut strangers: BTreeMap<String, Vec<Box<str>>> = BTreeMap::new();
     for row in page.records.rows.iter().filter(|row| !row.range.is_empty()) {
@@ -148,7 +153,8 @@ fn strangers(page: &Page, column: &str, partition: &str) -> BTreeMap<String, Vec
     strangers
 }
 
-/// Returns the id of the record that a row names: a text or a number, or a member of an object.
+/// Returns the id of the record that a row names in the member `column`: a string, a number, or an object that holds
+/// the id. `text` is the row in JSON.
 fn named(text: &str, column: &str) -> Option<String> {
     let raw = record::member(text, column)?;
     match raw.as_bytes().first()? {
@@ -159,7 +165,7 @@ fn named(text: &str, column: &str) -> Option<String> {
     }
 }
 
-/// Returns whether every record that the rows of a page name is known to be right.
+/// Returns whether every other record that the rows of a page name (`strangers`) is known to be right.
 fn are_expected(context: &Context, partition: &str, strangers: &BTreeMap<String, Vec<Box<str>>>, page: &Page) -> bool {
     if strangers.is_empty() {
         if !page.records.rows.is_empty() {
@@ -172,7 +178,8 @@ fn are_expected(context: &Context, partition: &str, strangers: &BTreeMap<String,
         || strangers.keys().all(|other| found.moved.contains(&(partition.to_owned(), other.clone())))
 }
 
-/// Notes that rows are stored for the record that shows them, although they name another one.
+/// Notes that the rows in `strangers` are stored for `partition`, the record that shows them, although they name
+/// another one.
 async fn note_moved(
     context: &Context,
     stream: Stream,
@@ -207,8 +214,9 @@ async fn note_moved(
     Ok(())
 }
 
-/// Returns whether other records show the same first page as the list that was asked for. `named` holds the record
-/// that was asked for and those that its rows name. Returns `None` if too few other records are answered for.
+/// Returns whether other records show the same first page as the record that `asked` asks for. `named` holds that
+/// record and those that its rows name; they are no test, because the records may have been merged. Returns `None` if
+/// too few other records are answered for.
 pub(super) async fn is_ignored(context: &Context, asked: &Question, named: &[String]) -> Result<Option<bool>> {
     let Some(parent) = asked.stream.definition().parent else { return Ok(None) };
     let but =
@@ -232,14 +240,15 @@ pub(super) async fn is_ignored(context: &Context, asked: &Question, named: &[Str
     Ok(Some(!own.is_empty() && shown.iter().all(|other| *other == own)))
 }
 
-/// Returns whether the mirror has the record that a stream's list belongs to.
+/// Returns whether the mirror holds the record `id`, to which a list of `stream` belongs.
 async fn is_listed(context: &Context, stream: Stream, id: &str) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let id = id.to_owned();
     context.mirror.call(move |w| w.transaction(|t| stored::is_live(t, parent, &id))).await
 }
 
-/// Returns whether the entry of the record that a list belongs to tells of a last record in that list.
+/// Returns whether the entry of the record `id` shows a last record in the record's list, such as a conversation's
+/// last message.
 pub(super) async fn tells_last(context: &Context, stream: Stream, id: &str) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let id = id.to_owned();
@@ -249,7 +258,9 @@ pub(super) async fn tells_last(context: &Context, stream: Stream, id: &str) -> R
 /// Whether a list shows certain rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shows {
+    /// The list shows at least one of the rows.
     Yes,
+    /// The list shows none of the rows, or there is no such list.
     No,
     /// The list has no rows at all.
     Nothing,
@@ -257,8 +268,9 @@ pub(super) enum Shows {
     Unclear,
 }
 
-/// Returns whether the list of a record shows one of these rows. If the mirror has the record, its list is asked for
-/// with all patience, because rows that it does not show may be stored for another record.
+/// Returns whether the list of the record `parent` shows one of these rows. If the mirror has the record, its list is
+/// asked for with all retries that the run allows, because rows that it does not show may be stored for another
+/// record.
 pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<Shows> {
     let (mut row, mut size) = (0, context.page_size);
     let is_listed = is_listed(context, stream, parent).await?;
@@ -301,8 +313,8 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
     Ok(Shows::Unclear)
 }
 
-/// Returns whether a stream that has a list for each record of another stream was begun as one list in this round.
-/// Then it is read so to its end.
+/// Returns whether a stream that normally has a list for each parent record was begun as one list in this round. Such
+/// a stream is read as one list until the round ends.
 pub async fn is_begun_as_one_list(context: &Context, stream: Stream) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let place = WalkKey { lane: context.lane, stream, partition: String::new() };
@@ -320,8 +332,8 @@ pub async fn is_begun_as_one_list(context: &Context, stream: Stream) -> Result<b
     Ok(any.is_some())
 }
 
-/// Returns what is missing from a stream that was read as one list, as the entries of its parents tell. `None` if
-/// nothing is.
+/// Returns what is missing from a stream that was read as one list, compared with the last records that the entries
+/// of its parents show. Returns `None` if nothing is missing.
 pub async fn lacking(context: &Context, stream: Stream) -> Result<Option<String>> {
     let (Some(parent), Some(column)) = (stream.definition().parent, stream.parent_column()) else { return Ok(None) };
     let told =

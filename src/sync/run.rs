@@ -1,5 +1,5 @@
-//! Carries out one run: reads the streams of a job side by side, concludes what is gone, and says what came of each
-//! stream.
+//! Carries out one run: reads the streams of a job side by side, decides which records are gone, and returns the
+//! outcome of each stream.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -27,22 +27,22 @@ use crate::sync::incremental::audit;
 use crate::sync::walk::changed_since;
 use crate::verdict::Verdict;
 
-/// The outcome of a stream.
+/// The outcome of a stream in a run.
 #[derive(Debug, Clone)]
 pub struct StreamOutcome {
     /// The stream.
     pub stream: Stream,
-    /// What its walks have proven. It is no better than `incomplete` while deletions of the stream are refused.
+    /// The verdict of its walks. It is `incomplete` while deletions of the stream are refused.
     pub verdict: Verdict,
-    /// Whether its walks are complete, whatever deletions were refused.
+    /// Whether its walks are complete, even if deletions were refused.
     pub is_read: bool,
-    /// The sums over its walks.
+    /// The sums over its walks, such as the number of rows.
     pub standing: Standing,
     /// What its audits have found.
     pub audited: Audited,
-    /// What was concluded about records that are gone.
+    /// Which of its records were found to be gone, and what was deleted.
     pub gone: Concluded,
-    /// Why it could not go on, if it could not.
+    /// The error because of which the stream could not go on, or `None`.
     pub error: Option<Error>,
 }
 
@@ -51,7 +51,7 @@ pub struct StreamOutcome {
 pub struct RunOutcome {
     /// The outcome of each stream, in the job's order.
     pub streams: Vec<StreamOutcome>,
-    /// Whether a stop was asked for.
+    /// Whether the run was asked to stop.
     pub stopped: bool,
 }
 
@@ -109,9 +109,9 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
 /// Returns the streams in groups that are read one after the other.
 ///
 /// Normally there is one group: all streams are read side by side, which fills each request. The exception is a run
-/// with a time box or a limit of requests that goes on with an earlier reading. If such a run can hold no more than
-/// the end of one list, several lists that share it would come to no end, night after night. So each stream is then
-/// read alone, and each run begins with another stream. A stream follows the stream that it belongs to.
+/// with a time box or a limit of requests that goes on with an earlier reading. If such a run has time for no more
+/// than the end of one list, several lists that share it would never come to their ends, night after night. So each
+/// stream is then read alone, and each run begins with another stream. A stream follows its parent stream.
 fn groups(context: &Context, streams: &[Stream]) -> Vec<Vec<Stream>> {
     if !(context.boxed && context.begun.resumed) {
         return vec![streams.to_vec()];
@@ -128,7 +128,8 @@ fn groups(context: &Context, streams: &[Stream]) -> Vec<Vec<Stream>> {
     above.iter().copied().flat_map(family).collect()
 }
 
-/// Concludes what is gone from these streams, parents before what belongs to them.
+/// Decides which records of these streams are gone, and deletes them; parent streams first. If `ask` is `false`,
+/// makes no request for it.
 async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Vec<(Stream, Concluded)>> {
     let mut gone: Vec<(Stream, Concluded)> = Vec::new();
     let mut concluding = Concluding::new(context, ask);
@@ -158,7 +159,8 @@ async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Ve
     Ok(gone)
 }
 
-/// Reads a stream. If the API refuses what it accepted before, reads it once more as the API is spelled now.
+/// Reads a stream. If the server refuses a query that it accepted before, finds out how the API spells it now, and
+/// reads the stream once more.
 async fn read_or_settle(
     context: &Context,
     stream: Stream,
@@ -196,8 +198,9 @@ async fn read(
     }
 }
 
-/// Settles a stream again after the API has refused what it accepted before. Returns whether it can be read now. A
-/// stream that was one list and is many now, or the other way round, is left to the next run.
+/// Finds out again how the API spells a stream's query, after the server has refused what it accepted before. Returns
+/// whether the stream can be read now. A stream that was one list and is many now, or the other way round, is left to
+/// the next run.
 async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let partitioned = context.source.is_partitioned(stream);
     let DialectSettings { endpoint, job, turn } = &context.spelling;
@@ -212,7 +215,7 @@ async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
 }
 
 /// Reads a stream as one list, because the server ignores which record's list it is asked for. The stream is
-/// incomplete if that list lacks records that the entries of the parents tell of.
+/// incomplete if that list lacks records that the entries of the parent records show.
 async fn as_one_list(
     context: &Context,
     stream: Stream,
@@ -248,7 +251,7 @@ async fn as_one_list(
     Ok(Ended::Closed(verdict))
 }
 
-/// Walks the list of a stream that has only one.
+/// Walks the list of a stream that has only one list.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
     let place = WalkKey { lane: context.lane, stream, partition: String::new() };
     let (query, run, now) = (changed_since::asked(&context.source, stream)?, context.begun.run, context.source.now());
@@ -298,8 +301,9 @@ async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Opti
     Ok(StreamOutcome { stream, verdict, is_read, standing, audited, gone, error })
 }
 
-/// Returns a stream's verdict: what its walks have proven, unless deletions of it or of its parents were refused.
-/// After a refusal the mirror holds records that are probably gone, and others that belong to them.
+/// Returns a stream's verdict: that of its walks, unless an error stopped it, or deletions of the stream or of its
+/// parent stream were refused. After a refusal the mirror holds records that are probably gone, and others that
+/// belong to them.
 pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Option<&Error>) -> Verdict {
     let above = parent.and_then(|(above, stream)| Some((above.refused?, stream)));
     match (error, standing.refused, above) {
@@ -310,8 +314,8 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
     }
 }
 
-/// Returns the verdict of a stream's weakest walk. It is `incomplete` if the parents' list is, because then not every
-/// list of the stream is known.
+/// Returns the verdict of a stream's weakest walk. The stream is also `incomplete` if its parent stream is, because
+/// then not every list of the stream is known.
 fn walked(standing: &Standing, parent: Option<(&Standing, Stream)>) -> Verdict {
     match parent {
         // The lists of parents that are set aside are read all the same, if the ids of those parents are known.
@@ -328,7 +332,8 @@ fn walked(standing: &Standing, parent: Option<(&Standing, Stream)>) -> Verdict {
     }
 }
 
-/// Returns whether a stream lacks nothing but what was set aside, in its own lists or in its parents' list.
+/// Returns whether a stream lacks nothing but what was set aside, in its own lists or in the list of its parent
+/// stream.
 pub fn lacks_only_what_is_set_aside(standing: &Standing, parent: Option<&Standing>) -> bool {
     if standing.refused.is_some() || parent.is_some_and(|parent| parent.refused.is_some()) {
         return false;
@@ -338,9 +343,9 @@ pub fn lacks_only_what_is_set_aside(standing: &Standing, parent: Option<&Standin
     (own.0 || own.1) && (above.0 || above.1) && (own.0 || (above.0 && parent.is_some_and(|p| p.set_aside_unknown)))
 }
 
-/// Returns the time as of which a stream's records hold: when the oldest of its walks was closed. If lists were not
-/// asked for, or there are none, it is no later than the time at which the parents' list was read, because that is
-/// all that is known of those lists since.
+/// Returns the time up to which a stream's records are current: when the oldest of its walks was closed. If lists
+/// were skipped, or there are none, it is no later than the time at which the parents' list was read, because nothing
+/// newer is known of those lists. `None` if no walk was closed.
 pub fn as_of(standing: &Standing, parent: Option<&Standing>) -> Option<String> {
     let above = parent.filter(|_| standing.skipped > 0 || standing.as_of.is_none()).and_then(|p| p.as_of.clone());
     // These are RFC 3339 texts in UTC with whole seconds, so the order of the texts is that of time.

@@ -1,10 +1,10 @@
-//! Computes what a run asks each stream with, so that the mirror can tell what was read with other settings
-//! ([`crate::mirror::settings`]). It also says in the summary which setting has changed, and what is read again
-//! because of it.
+//! Computes the settings with which a run asks for each stream, so that the mirror can find out what was read with
+//! other settings ([`crate::mirror::settings`]). It also notes in the summary which setting has changed, and what is
+//! read again because of that.
 //!
-//! The fingerprint of a setting covers what the server is asked, whether the job or negotiation settled it. A setting
-//! that a run may learn while it reads (where pages begin, how moments are written) counts only as the job's own
-//! lines say it. Otherwise the next run would take what was learnt for a changed setting.
+//! The fingerprint of a setting covers what the server is asked, whether the job says it or the program found it out.
+//! A setting that a run may find out while it reads (where pages begin, how dates are written) counts only as the
+//! job's own lines say it. Otherwise the next run would take what was found out for a changed setting.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -18,22 +18,23 @@ use crate::source::Source;
 use crate::streams::{DateForm, Stream};
 use crate::sync::incremental::skip;
 
-/// Settings of a job that no dialect holds.
+/// Settings of a job about reading that are not part of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadingTerms {
-    /// How long messages change after they were written, in milliseconds.
+    /// How long a message may change after it was written, in milliseconds.
     pub lookback: i64,
-    /// The greatest age of the last reading of a whole list, in milliseconds.
+    /// The age at which the last reading of a whole list is too old, in milliseconds. Then the whole list is read
+    /// again.
     pub full_every: i64,
 }
 
-/// The keys of a list's dialect that say how it is paged.
+/// The keys of a list's dialect that say how the list is paged.
 const PAGING: [&str; 5] = ["paging", "page", "page_from", "size", "assumed"];
-/// The keys of a list's dialect that name the server's claims about it.
+/// The keys of a list's dialect that say where the server's claims about the list are, such as its total.
 const CLAIMS: [&str; 2] = ["total", "has_next"];
 
-/// Returns what these streams are asked with, and whether each is read as one list. `job` is the job's own
-/// `[source.dialect]`.
+/// Returns the settings with which each of these streams is asked for, and whether the stream is read as one list.
+/// `job` is the job's own `[source.dialect]`.
 pub fn of_streams(
     source: &Source,
     job: &DialectLayer,
@@ -44,7 +45,7 @@ pub fn of_streams(
     streams.iter().map(of).collect()
 }
 
-/// Returns what a stream is asked with.
+/// Returns the settings with which a stream is asked for.
 fn asked_with(source: &Source, job: &DialectLayer, terms: ReadingTerms, stream: Stream) -> Result<AskedWith> {
     let dialect = source.dialect();
     let part = dialect.stream(stream)?;
@@ -85,7 +86,8 @@ fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> i64 {
     i64::from_ne_bytes(xxh3_64(text.as_bytes()).to_ne_bytes())
 }
 
-/// Returns the lines of the job itself under these keys of a stream's list.
+/// Returns the job's own lines for these keys of a stream's list. A line for the stream overrules one for all
+/// streams.
 fn own_lines(job: &DialectLayer, stream: Stream, keys: &[&str]) -> Vec<String> {
     let of_list = |list: Option<&ListLayer>| list.map(lines_of).unwrap_or_default();
     let every = of_list(job.list.as_ref());
@@ -97,13 +99,14 @@ fn own_lines(job: &DialectLayer, stream: Stream, keys: &[&str]) -> Vec<String> {
     keys.iter().filter_map(line).collect()
 }
 
-/// Returns how the job itself says that a stream's moments are written, or an empty text if it does not.
+/// Returns how the job itself says that a stream's dates are written, or an empty string if it does not.
 fn own_date(job: &DialectLayer, stream: Stream) -> &'static str {
     let own = job.stream(stream).and_then(|own| own.date);
     own.or(job.date).map_or("", DateForm::word)
 }
 
-/// Begins again, after a stream was settled again in mid-run, what was read of it with other settings.
+/// Begins again what this round has read of a stream with other settings. Called when the spelling of the stream's
+/// query was found out again in mid-run.
 pub async fn settled_anew(context: &Context, stream: Stream) -> Result<()> {
     let begun = context.begun;
     let asked = asked_with(&context.source, &context.spelling.job, context.terms, stream)?;
@@ -114,7 +117,8 @@ pub async fn settled_anew(context: &Context, stream: Stream) -> Result<()> {
     note_changes(context, &[stream]).await
 }
 
-/// Notes for the summary which settings have changed since the last run, or since the round began, and what follows.
+/// Adds notes to the summary: which settings of these streams have changed since the last run, or since the round
+/// began, and what follows from that.
 pub async fn note_changes(context: &Context, streams: &[Stream]) -> Result<()> {
     let (begun, of) = (context.begun, streams.to_vec());
     let changed = context.mirror.call(move |w| {
@@ -135,8 +139,8 @@ pub async fn note_changes(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// Returns notes that say what the changes of a stream's settings mean. The round began in run `since`; `job` is the
-/// name of the job that reads.
+/// Returns notes that explain what the changes of a stream's settings mean. `since` is the run in which the round
+/// began, and `job` the name of the job that reads.
 fn told(stream: Stream, changes: &[SettingChange], since: i64, job: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if changes.iter().any(|change| change.setting == Setting::Fields) {
@@ -186,7 +190,7 @@ fn told(stream: Stream, changes: &[SettingChange], since: i64, job: &str) -> Vec
 }
 
 /// Returns the name by which people know a changed setting. If the fields changed only because `drop` or `extra` did,
-/// it is the name of those.
+/// returns the names of those settings. `all` holds all changes of the stream.
 fn name(change: &SettingChange, all: &[SettingChange]) -> String {
     if change.setting != Setting::Fields {
         return change.setting.display_name().to_owned();
@@ -204,10 +208,10 @@ mod tests {
     use super::*;
     use crate::config::keys_tests::keys;
 
-    /// The keys of `[source]` on which a reading rests.
+    /// The keys of `[source]` that decide what a reading shows.
     const OF_SOURCE: [&str; 7] =
         ["endpoint", "client_id", "lookback", "full_every", "extra_fields", "volatile", "dialect"];
-    /// The keys of `[source]` that change no answer.
+    /// The keys of `[source]` that do not change what a reading shows.
     const NOT_OF_SOURCE: [&str; 14] = [
         "client_secret",
         "requests_per_minute",
@@ -226,11 +230,11 @@ mod tests {
     ];
     /// The keys of a list's dialect that [`asked_with`] reads one by one.
     const OF_LIST: [&str; 4] = ["items", "arguments", "since", "since_form"];
-    /// The keys of a list's dialect that say only where the answer holds what.
+    /// The keys of a list's dialect that only say where the answer holds something.
     const NOT_OF_LIST: [&str; 5] = ["next_cursor", "row_cursor", "success", "code", "message"];
-    /// The keys of a stream's dialect on which a reading rests.
+    /// The keys of a stream's dialect that decide what a reading shows.
     const OF_STREAM: [&str; 8] = ["operation", "parent", "parent_list", "date", "fields", "drop", "extra", "list"];
-    /// The key of a stream's dialect for single records.
+    /// The key of a stream's dialect that is about single records only.
     const NOT_OF_STREAM: [&str; 1] = ["one"];
 
     #[test]

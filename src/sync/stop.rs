@@ -1,7 +1,7 @@
-//! Stops a run on request. After a first SIGINT, SIGTERM or SIGHUP, requests under way may come home for some
+//! Stops a run on request. After a first SIGINT, SIGTERM or SIGHUP, requests under way may finish within some
 //! seconds, and the run stops at the next page boundary. If no request is under way, because the run waits for
-//! something, it stops at once. It also stops at once at a second signal. Either way everything committed stays, and
-//! the next run goes on.
+//! something, it stops at once. It also stops at once at a second signal. In all cases, everything committed stays,
+//! and the next run goes on from there.
 //!
 //! SIGHUP is a signal like the others, unless it was ignored when the program began: then the program was started
 //! with `nohup`.
@@ -14,20 +14,21 @@ use tracing::Instrument as _;
 
 use crate::source::UnderWay;
 
-/// How long requests under way may take to come home.
+/// How long requests under way may take to finish after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a task that watches [`Stop::now`] may take to stop. A task that has not stopped by then is waiting for
+/// How long a task that watches [`Stop::now`] may take to stop. A task that has not stopped after that time waits for
 /// something and does not watch.
 const LATE: Duration = Duration::from_millis(600);
 
-/// A shared wish to stop.
+/// A request to stop. Its clones share it.
 #[derive(Clone)]
 pub struct Stop {
+    /// How often a stop was asked for.
     sender: Arc<watch::Sender<u32>>,
-    /// Why the run stops by itself, if it does.
+    /// The reason, if the run stops by itself.
     why: Arc<OnceLock<String>>,
-    /// The requests that may come home first.
+    /// The requests that may finish before the run stops.
     under_way: Arc<OnceLock<Arc<UnderWay>>>,
 }
 
@@ -38,19 +39,21 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks for a stop. A second call asks for a stop at once.
+    /// Asks for a stop at the next page boundary. A second call asks for a stop at once.
     pub fn request(&self) {
         self.sender.send_modify(|n| *n += 1);
     }
 
-    /// Asks for a stop for a reason of the program's own. Everything that is proven is delivered all the same.
+    /// Asks for a stop for the reason `why` of the program's own, such as a time box. Everything that is proven is
+    /// delivered all the same.
     pub fn because(&self, why: String) {
         tracing::warn!("{why}: stopping at the next page boundary");
         let _ = self.why.set(why);
         self.request();
     }
 
-    /// Returns a stop that follows this one, with its reason, and that can also be asked for by itself.
+    /// Returns a new `Stop` that is also asked to stop, with the same reason, whenever this one is. Asking the new
+    /// one to stop does not affect this one.
     #[must_use]
     pub fn own(&self) -> Stop {
         let own = Stop::default();
@@ -73,7 +76,7 @@ impl Stop {
         own
     }
 
-    /// Returns the reason, if the stop was for a reason of the program's own.
+    /// Returns the reason if the program itself asked for the stop, and `None` if a signal did.
     pub fn why(&self) -> Option<&str> {
         self.why.get().map(String::as_str)
     }
@@ -88,12 +91,13 @@ impl Stop {
         let _ = self.sender.subscribe().wait_for(|n| *n > 0).await;
     }
 
-    /// Sets the requests for which [`Stop::now`] waits. It does not wait if none of them is under way.
+    /// Sets the requests for which [`Stop::now`] waits. If none of them is under way, [`Stop::now`] does not wait.
     pub fn waits_for(&self, under_way: &Arc<UnderWay>) {
         let _ = self.under_way.set(under_way.clone());
     }
 
-    /// Waits until a stop is asked for and the requests under way have had their time.
+    /// Waits until a stop is asked for, and then a few seconds at most for the requests under way. A second request
+    /// to stop ends that wait.
     pub async fn now(&self) {
         let mut receiver = self.sender.subscribe();
         let _ = receiver.wait_for(|n| *n > 0).await;
@@ -112,7 +116,7 @@ impl Stop {
         .await;
     }
 
-    /// Waits until every task that watches [`Stop::now`] has stopped. A task that still goes on then is waiting for
+    /// Waits until every task that watches [`Stop::now`] has stopped. A task that is still running then waits for
     /// something.
     pub async fn late(&self) {
         self.now().await;
@@ -146,8 +150,8 @@ impl Stop {
     }
 }
 
-/// Returns whether SIGHUP is ignored, which a program inherits from `nohup`. Also returns `true` if the system does
-/// not tell, so that SIGHUP is left alone.
+/// Returns whether SIGHUP is ignored, as in a program that was started with `nohup`. Also returns `true` if the
+/// system does not show it, so that SIGHUP is left alone.
 fn is_hangup_ignored() -> bool {
     let ignored = |status: String| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?.trim().to_owned();

@@ -2,8 +2,8 @@
 //! boundary. What is proven by then is delivered, and the next run goes on from there.
 //!
 //! A time of day is meant in this machine's time zone, as `TZ` or `/etc/localtime` names it. A named zone that is not
-//! known is an error, because libraries take it for UTC and the run would silently end hours late. The run says at
-//! its start which moment is meant.
+//! known is an error, because libraries take it for UTC and the run would end hours late without notice. The run
+//! prints at its start which moment is meant.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::error::{Error, Result, quote};
 use crate::source::Source;
 use crate::sync::stop::Stop;
 
-/// The limits at which a run ends. The first that is reached counts.
+/// The limits at which a run ends. The limit that is reached first counts. `None` sets no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimeBox {
     /// The longest duration of the run.
     pub lasts: Option<Duration>,
     /// The moment at which the run ends.
     pub until: Option<Until>,
-    /// The most requests, including those under way.
+    /// The largest number of requests, including those under way.
     pub requests: Option<u64>,
 }
 
@@ -65,14 +65,14 @@ impl Until {
         Some(Until { time, at, left, zone: name_of(zone, at) })
     }
 
-    /// Says which moment is meant, for example `until 06:00 Europe/Istanbul, 03:00 UTC (in 2h 5m)`.
+    /// Describes the moment for a person, for example `until 06:00 Europe/Istanbul, 03:00 UTC (in 2h 5m)`.
     pub fn told(&self) -> String {
         let (time, utc) = (shown(self.time), shown(self.at.to_zoned_datetime(TimeZone::UTC).time()));
         format!("until {time} {}, {utc} UTC (in {})", self.zone, human(self.left))
     }
 }
 
-/// Returns whether the clock shows `time` at this moment, or leaps over it just there.
+/// Returns whether the clock of `zone` shows `time` at the moment `at`, or skips it there because clocks go forward.
 fn shows(at: Timestamp, zone: &TimeZone, time: Time) -> bool {
     let there = at.to_zoned_datetime(zone.clone());
     there.time() == time || there.time() > time
@@ -83,8 +83,7 @@ fn shown(time: Time) -> String {
     format!("{:02}:{:02}{seconds}", time.hour(), time.minute())
 }
 
-/// Returns this machine's time zone. Fails if a zone is named and not known. If none is named at all, the clock is
-/// UTC's.
+/// Returns this machine's time zone. Fails if a zone is named and not known. If no zone is named at all, returns UTC.
 fn zone() -> Result<TimeZone> {
     const LOCAL: &str = "/etc/localtime";
     const THEN: &str = "install the time zone data (tzdata), or set TZ=UTC and give the time in UTC";
@@ -101,14 +100,14 @@ fn zone() -> Result<TimeZone> {
     }
 }
 
-/// Returns a zone's name, or its text in `TZ`, or its distance from UTC.
+/// Returns the name of a zone, or the value of `TZ`, or the zone's offset from UTC at the moment `at`.
 fn name_of(zone: &TimeZone, at: Timestamp) -> String {
     let of_system = || std::env::var("TZ").ok().filter(|named| !named.is_empty() && zone.iana_name().is_none());
     let offset = || zone.to_offset(at).to_string();
     zone.iana_name().map(str::to_owned).or_else(of_system).map_or_else(offset, |name| quote(&name))
 }
 
-/// Reads a time of day such as `06:00` or `6:00:30`. Fails with a usage error if `text` is none.
+/// Reads a time of day such as `06:00` or `6:00:30`. Fails with a usage error if `text` is not a time of day.
 pub fn time_of_day(text: &str) -> Result<Time> {
     let wrong = || Error::usage(format!("--until {text:?} is not a time of day; write for example \"06:00\""));
     let mut parts = text.trim().split(':').map(|part| part.parse::<i8>().ok());
@@ -120,7 +119,7 @@ pub fn time_of_day(text: &str) -> Result<Time> {
 }
 
 impl TimeBox {
-    /// Asks `stop` to stop when the time is over.
+    /// Asks `stop` to stop when the duration is over or the time of day has come.
     pub fn watch_clock(&self, stop: &Stop) {
         if let Some(lasts) = self.lasts {
             let why = format!("the time allowed is over (--max-runtime, {})", human(lasts));
@@ -136,8 +135,8 @@ impl TimeBox {
     }
 }
 
-/// Asks `stop` to stop once this source has made `requests` requests. The source makes no further request after that,
-/// whatever for.
+/// Asks `stop` to stop once `source` has made `requests` requests. After that, `source` makes no further request for
+/// any purpose.
 pub fn watch_requests(requests: u64, stop: &Stop, source: &Source) {
     let stop = stop.clone();
     let why = format!("the requests allowed are made (--max-requests {requests})");

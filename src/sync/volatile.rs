@@ -1,4 +1,5 @@
-//! Compares what the job declares volatile with what it declared before.
+//! Detects fields that an earlier run declared volatile and the job no longer does. The records concerned are
+//! delivered again, because destinations may lack the newer values of those fields.
 
 use super::Context;
 use crate::error::Result;
@@ -7,8 +8,11 @@ use crate::progress::add;
 use crate::quantity::counted;
 use crate::streams::Stream;
 
-/// Remembers what the job declares volatile: values that change by themselves. A value that was declared before and
-/// is not now counts again, so records that hold a newer value than was delivered are filled in.
+/// Remembers which fields of these streams the job declares volatile: their values change by themselves, and such a
+/// change does not make a record changed.
+///
+/// A field that was declared before and is not now counts again. Records that hold a newer value of it than was
+/// delivered get a new `seq`, so that they are delivered again. They count as filled, not as changed.
 pub async fn declare(context: &Context, streams: &[Stream]) -> Result<()> {
     for stream in streams.iter().copied() {
         let (run, rule) = (context.begun.run, context.source.volatile()[stream].clone());

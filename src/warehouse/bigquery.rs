@@ -1,4 +1,4 @@
-//! BigQuery. Its schema is a dataset.
+//! The SQL for BigQuery, where a dataset takes the part of the schema.
 
 use super::Dialect;
 use super::columns::Types;

@@ -1,10 +1,11 @@
-//! Makes the column lists of a stream's tables, in the order of the change files.
+//! Makes the column lists that the SQL templates need, in the order of the columns of the change files.
 
 use crate::destinations::cells::EXTRA;
 use crate::destinations::rows::OF_A_CHANGE;
 use crate::streams::{ColumnKind, Stream};
 
-/// The engine's names for types. An id and JSON are text: the engine's own functions read a nested value.
+/// An engine's names for the types of columns. Ids and JSON are stored as text; a query reads a nested value with the
+/// engine's own JSON functions.
 pub(super) struct Types {
     pub(super) text: &'static str,
     pub(super) boolean: &'static str,
@@ -23,12 +24,12 @@ impl Types {
     }
 }
 
-/// Returns the lists that templates name:
+/// Returns the lists of a stream that the templates refer to by name:
 ///
-/// - `columns` and `typed`: the columns of a current table.
-/// - `change_columns` and `change_typed`: the columns of change files and of the tables that they are loaded into.
-///   `change_quoted` is typed, too, and quotes the names, so that they keep their case as in JSON.
-/// - `values` and `updates`: the values and assignments of a current row, from the alias `s`.
+/// - `columns` and `typed`: the columns of a table of current records, without and with their types.
+/// - `change_columns` and `change_typed`: the same for the change files and the tables that they are loaded into.
+///   `change_quoted` has types as well, and quotes the names, so that they keep their case as in JSON.
+/// - `values` and `updates`: the values of a current row and the assignments that update it, from the alias `s`.
 /// - `excluded`: the assignments from the row that an upsert proposes (`excluded`).
 ///
 /// The assignments leave out `_id`.

@@ -1,4 +1,4 @@
-//! DuckDB 1.1 and newer.
+//! The SQL for DuckDB 1.1 and newer.
 
 use super::Dialect;
 use super::columns::Types;

@@ -1,14 +1,14 @@
-//! Writes SQL for the engines that people already run. It turns the change files of a job (`content = "changes"`)
-//! into tables there.
+//! Writes SQL scripts for warehouse engines such as BigQuery. The scripts turn the change files of a job (`content =
+//! "changes"`) into tables of current records.
 //!
 //! The promise: the tables have the columns of [`crate::streams`] in their order. Names are written unquoted, so each
-//! engine folds their case in its own way and the documented names work everywhere. A merge takes the newest change
-//! of each id and deletes what is gone. Its result is the same however often and in whatever portions the files are
-//! merged.
+//! engine converts their case in its own way and the documented names work everywhere. A merge takes the newest
+//! change of each id and removes deleted records. The result is the same however often and in whatever portions the
+//! files are merged.
 //!
 //! The SQL comes from templates because the person who runs a merge reads it, in the engine's own dialect. Engines
 //! differ in whole statements, so each has its own four templates (`templates/ENGINE/*.sql`) and one file here with
-//! its types. Only names and column lists are filled in.
+//! its types. The program inserts only names and column lists.
 
 mod bigquery;
 mod columns;
@@ -27,7 +27,7 @@ use self::template::Filling;
 use crate::error::{Error, Result};
 use crate::streams::{DEFAULT, Stream};
 
-/// An engine that there is SQL for.
+/// A warehouse engine for which the program writes SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
 pub enum Engine {
@@ -43,13 +43,13 @@ pub enum Engine {
 /// Every engine.
 pub const ENGINES: [Engine; 5] = [Engine::Postgres, Engine::DuckDb, Engine::Spark, Engine::BigQuery, Engine::Snowflake];
 
-/// The schema if the command names none.
+/// The schema of the tables if the command line names none.
 pub const SCHEMA: &str = "qpien";
 
-/// What differs between engines: types, default folder and templates.
+/// What differs between engines: names of types, the default folder and the templates.
 struct Dialect {
     types: Types,
-    /// The folder of the change files if the command names none.
+    /// The folder of the change files if the command line names none.
     feed: &'static str,
     tables: &'static str,
     load: &'static str,
@@ -57,30 +57,30 @@ struct Dialect {
     views: &'static str,
 }
 
-/// A file of SQL.
+/// One file of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// Its file name, such as `merge.sql`.
+    /// The name of the file, such as `merge.sql`.
     pub name: &'static str,
-    /// Its SQL.
+    /// The SQL in the file.
     pub text: String,
 }
 
-/// What the scripts are for.
+/// For which engine, tables and files the scripts are written.
 #[derive(Debug, Clone)]
 pub struct Wish<'a> {
-    /// The engine.
+    /// The engine that runs the scripts.
     pub engine: Engine,
-    /// The schema (database, dataset) that the tables lie in.
+    /// The schema (in BigQuery, the dataset) of the tables.
     pub schema: &'a str,
     /// The folder of the change files. `None` means the engine's default.
     pub feed: Option<&'a str>,
-    /// The streams that are loaded.
+    /// The streams whose change files are loaded.
     pub streams: &'a [Stream],
 }
 
-/// Returns the scripts, in the order in which they are run. Returns a usage error if the schema or the folder cannot
-/// be written into SQL.
+/// Returns the scripts, in the order in which they are run. Returns a usage error if the name of the schema or the
+/// folder cannot be written into SQL.
 pub fn scripts(wish: &Wish) -> Result<Vec<Script>> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !wish.schema.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || !wish.schema.chars().all(plain) {
@@ -110,7 +110,7 @@ pub fn scripts(wish: &Wish) -> Result<Vec<Script>> {
 }
 
 impl Engine {
-    /// Returns its name in commands and folders.
+    /// Returns the engine's name on the command line and in paths, such as `bigquery`.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Postgres => "postgres",

@@ -1,5 +1,5 @@
-//! PostgreSQL 12 and newer, through `psql`. It loads JSON Lines, because the server reads no Parquet, and CSV holds
-//! values as they were sent, without types.
+//! The SQL for PostgreSQL 12 and newer, run with `psql`. It loads JSON Lines, because the server reads no Parquet,
+//! and because CSV files hold values as the API sent them, without types.
 
 use super::Dialect;
 use super::columns::Types;

@@ -1,4 +1,4 @@
-//! Snowflake.
+//! The SQL for Snowflake.
 
 use super::Dialect;
 use super::columns::Types;

@@ -1,5 +1,5 @@
-//! Spark 3.4 and newer, plain Parquet tables. They have neither `MERGE` nor transactions, so a merge writes a new
-//! table and moves a pointer to it.
+//! The SQL for Spark 3.4 and newer with plain Parquet tables. These support neither `MERGE` nor transactions, so a
+//! merge writes a new table and moves a pointer to it.
 
 use super::Dialect;
 use super::columns::Types;

@@ -1,6 +1,7 @@
-//! Fills templates. `{name}` is replaced, and the lines between `--each stream` and `--end` are repeated for each
-//! stream. A list that is alone on its line is broken into lines with that line's indent; inside a line it stays in
-//! one piece. Nothing else in braces is touched, so SQL and regular expressions need no escapes.
+//! Expands SQL templates. `{name}` is replaced by a value or a list. The lines between `--each stream` and `--end`
+//! are repeated for each stream. A list that is alone on its line is broken into several lines with that line's
+//! indent; elsewhere the list stays on one line. Other text in braces is not changed, so SQL and regular expressions
+//! need no escapes.
 
 use super::columns::{self, Types};
 use crate::streams::Stream;
@@ -9,7 +10,7 @@ const EACH: &str = "--each stream";
 const END: &str = "--end";
 const WIDTH: usize = 110;
 
-/// The values for a template.
+/// The values that a template's names are replaced by.
 pub(super) struct Filling<'a> {
     pub(super) schema: &'a str,
     pub(super) feed: &'a str,
@@ -17,7 +18,7 @@ pub(super) struct Filling<'a> {
     pub(super) types: &'a Types,
 }
 
-/// Fills a template.
+/// Returns the text of a template with its names replaced and its blocks repeated.
 pub(super) fn fill(template: &str, filling: &Filling) -> String {
     let mut out = String::new();
     let mut block: Option<Vec<&str>> = None;
@@ -58,7 +59,8 @@ fn filled(line: &str, filling: &Filling, stream: Option<Stream>, out: &mut Strin
     out.push('\n');
 }
 
-/// Joins items in lines that are not too long. Typed columns get a line each.
+/// Joins the items of a list with commas, and breaks the result into lines of limited width. If the items have types,
+/// each gets a line of its own.
 fn broken(items: &[String], indent: &str) -> String {
     let one_a_line = items.iter().any(|i| i.contains(' '));
     let mut text = String::new();

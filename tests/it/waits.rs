@@ -111,6 +111,11 @@ fn down() -> Answer {
     Answer::html(503)
 }
 
+/// Is down, and says for how long. Without that, a run may give up at first contact before a wait is long.
+fn down_and_says_so() -> Answer {
+    down().with("Retry-After", "15")
+}
+
 /// Does not answer for as long as a test may take.
 fn hangs() -> Answer {
     std::thread::sleep(Duration::from_secs(120));
@@ -207,7 +212,7 @@ fn a_stored_pace_is_believed_for_a_minute_and_told() {
 fn a_signal_during_a_long_wait_ends_it_within_a_second() {
     let nights = [
         ("an outage", for_a_while(down, second_page, FOR_EVER), "HTTP 503"),
-        ("an outage at the start", for_a_while(down, first, FOR_EVER), "HTTP 503"),
+        ("an outage at the start", for_a_while(down_and_says_so, first, FOR_EVER), "HTTP 503"),
         ("a block", for_a_while(refused, second_page, FOR_EVER), "asked everybody to wait"),
         ("no answer", for_a_while(hangs, second_page, FOR_EVER), "the answer to a request"),
         ("no answer at the start", for_a_while(hangs, first, FOR_EVER), "the answer to a request"),

@@ -3,13 +3,14 @@
 use super::line::CheckLine;
 use crate::source::server_clock::Skew;
 
-/// The difference in seconds above which the line is a note.
+/// The difference in seconds above which the line becomes a note instead of `ok`.
 const MUCH: f64 = 30.0;
 
 const NO_DATE: &str =
     "compare this machine's clock yourself: it decides what may have changed where the server's is not known";
 
-/// Says how far the clocks are apart.
+/// Returns the line that shows how far this machine's clock and the server's are apart. `contacted` says whether the
+/// server has answered at all.
 pub fn line(skew: Option<Skew>, contacted: bool) -> CheckLine {
     let Some(Skew { ahead, uncertainty }) = skew else {
         return if contacted {

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::mirror::{pending_deliveries, store};
 use crate::streams::Stream;
 
-/// Checks one destination.
+/// Returns the checklist's line for one destination.
 pub fn line(settings: &DestinationSettings, job: &Settings) -> CheckLine {
     let line = match (&settings.target, settings.target.folder()) {
         (Target::Files { .. }, Some(folder)) => self::folder(&folder),
@@ -36,8 +36,9 @@ pub fn line(settings: &DestinationSettings, job: &Settings) -> CheckLine {
     }
 }
 
-/// Refuses, as a run would, a destination that another mirror or a newer one than this has fed. A mirror that cannot
-/// be read is reported in a line of its own.
+/// Returns the error with which a run would refuse this destination: another mirror has delivered to it, or a newer
+/// copy of this mirror has. A mirror that cannot be read is no error here, because it is reported in a line of its
+/// own.
 fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
     let destination = deliver::destination(settings, job)?;
     if !destination.is_one_mirrors() {
@@ -59,7 +60,8 @@ fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Returns the last seq of each stream and how it was filled. Only reads.
+/// Returns, for each stream, the last seq that was delivered to the destination and the settings that the delivery
+/// used. Changes nothing.
 fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Result<Vec<(Stream, (i64, Filled))>> {
     match &settings.target {
         Target::Files { path, retry_for, .. } => {
@@ -77,7 +79,7 @@ fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Re
     }
 }
 
-/// Checks a database, and whether its tables fit.
+/// Checks that the database can be reached and written, and that its tables match the columns of `streams`.
 #[cfg(feature = "postgres")]
 fn database(options: &PostgresOptions, terms: DestinationTerms, streams: &[Stream]) -> CheckLine {
     let place = options.place();
@@ -88,7 +90,8 @@ fn database(options: &PostgresOptions, terms: DestinationTerms, streams: &[Strea
     line.with("place", place)
 }
 
-/// Checks an object store by using it, because only an attempt shows what it allows.
+/// Checks an object store by writing, reading and removing a small object, because only an attempt shows what the
+/// store allows. Repeats failed requests for `retry_for`.
 fn objects(path: &Path, retry_for: Duration) -> CheckLine {
     let place = path.display().to_string();
     let tried = deliver::store(path, retry_for).and_then(|mut store| store.check("check"));

@@ -1,5 +1,6 @@
-//! Says how the spelling of each part of the API is known: proven by an earlier run and remembered, found out just
-//! now, given by the job file, or only assumed as shipped. It also says which documented columns stay empty.
+//! Reports how the program knows the spelling of each part of the API: proven by an earlier run and remembered, found
+//! out just now, given by the job file, or only assumed as shipped. Also reports which documented columns stay empty
+//! because they are not asked for.
 
 use super::line::CheckLine;
 use super::streams::{StreamCheck, StreamChecks};
@@ -10,10 +11,10 @@ use crate::quantity::counted;
 use crate::source::Source;
 use crate::streams::Stream;
 
-/// The one part that is not a stream.
+/// The name of the one part of the dialect that belongs to no stream: how a token is asked for.
 const TOKEN: &str = "token";
 
-/// Makes one line for all parts.
+/// Returns the one line of the checklist that covers every part of the dialect.
 pub fn line(
     source: &Source,
     settings: &Settings,
@@ -84,7 +85,7 @@ fn not_asked(count: u64) -> String {
     }
 }
 
-/// Returns the documented columns that are not asked for.
+/// Returns the documented columns of a stream that the query does not select.
 fn missing(source: &Source, stream: Stream) -> Vec<&'static str> {
     let dialect = source.dialect();
     let Ok(part) = dialect.stream(stream) else {

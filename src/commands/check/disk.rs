@@ -1,26 +1,27 @@
-//! Finds out whether a file system can be written and how much space it has. It leaves nothing behind.
+//! Finds out whether a file system can be written and how much space is free. Leaves no file behind.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::quantity::size;
 
-/// The free bytes below which the line is a note.
+/// The number of free bytes below which the checklist warns.
 const LITTLE: u64 = 1 << 30;
 
-/// Returns the bytes that may still be written to the file system of `path`, which need not exist yet. Returns `None`
-/// if the system does not tell.
+/// Returns the number of bytes that can still be written to the file system of `path`, which need not exist yet.
+/// Returns `None` if the system does not report it.
 pub fn free(path: &Path) -> Option<u64> {
     let system = rustix::fs::statvfs(nearest(path)).ok()?;
     Some(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-/// Returns whether the free space is little: less than 1 GiB, or less than the `there` bytes that are stored already.
+/// Returns whether the free space is little: less than 1 GiB, or less than `there`, the number of bytes that the file
+/// has already. Returns `false` if the free space is unknown.
 pub fn is_little(free: Option<u64>, there: u64) -> bool {
     free.is_some_and(|free| free < LITTLE.max(there))
 }
 
-/// Returns, for example, `80.1 GB free`.
+/// Returns the free space in words, for example `80.1 GB free`.
 pub fn told(free: Option<u64>) -> String {
     free.map_or_else(|| "free space unknown".into(), |free| format!("{} free", size(free)))
 }
@@ -37,7 +38,8 @@ pub fn writable(path: &Path) -> Result<()> {
     tempfile::tempfile_in(folder).map(drop).map_err(|e| refused(&format!("({e})")))
 }
 
-/// Returns the folder that SQLite sorts in: the first of its candidates that exists and can be written.
+/// Returns the folder in which SQLite writes its temporary files when it sorts: the first of SQLite's candidates that
+/// exists and can be written.
 pub fn temporary() -> Option<PathBuf> {
     let named = ["SQLITE_TMPDIR", "TMPDIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
     first_writable(named.chain(["/var/tmp", "/usr/tmp", "/tmp", "."].map(PathBuf::from)))
@@ -47,7 +49,7 @@ fn first_writable(mut folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf>
     folders.find(|folder| folder.is_dir() && tempfile::tempfile_in(folder).is_ok())
 }
 
-/// Returns the nearest folder above `path`, or `path` itself, that exists.
+/// Returns `path` if it exists, or else the nearest folder above it that exists.
 fn nearest(path: &Path) -> &Path {
     let mut folder = path;
     while !folder.exists() {

@@ -1,4 +1,5 @@
-//! Checks the address, whether the connection is encrypted, the key, and how long its tokens live.
+//! Checks the endpoint's URL, whether the connection is encrypted, the API key, and how long the key's tokens are
+//! valid.
 
 use std::time::Duration;
 
@@ -12,11 +13,11 @@ use crate::source::Source;
 use crate::source::token::Lifetime;
 use crate::sync::dialect;
 
-/// The lifetime of a token below which the line is a note.
+/// The lifetime of a token below which the checklist warns.
 const SHORT: Duration = Duration::from_secs(5 * 60);
 
-/// Gets a token. Finds out how the token is asked for if the server spells that otherwise, and returns what was found
-/// out.
+/// Gets a token, as a check of the credentials. If the server refuses the assumed spelling of the token's query,
+/// finds out the right one. Returns what was found out.
 pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[SavedPart]) -> Result<NegotiationOutcome> {
     let outcome = Negotiation::new(source, &settings.spelled, remembered)?.settle(&[]).await;
     if source.budget.stats().spent {
@@ -27,13 +28,13 @@ pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[SavedPa
     Ok(outcome)
 }
 
-/// Makes three lines: endpoint, credentials, token.
+/// Returns three lines of the checklist: endpoint, credentials, token.
 pub fn lines(source: &Source, settings: &Settings, signed_in: &Result<NegotiationOutcome>) -> [CheckLine; 3] {
     let error = signed_in.as_ref().err();
     [endpoint(&settings.source.endpoint, error), credentials(error), token(source.token_lifetime())]
 }
 
-/// Returns whether the error is about the address and not about the key.
+/// Returns whether the error concerns the endpoint's URL and not the API key.
 fn is_the_address(error: &Error) -> bool {
     !matches!(policy::subject(&error.kind), Subject::Key | Subject::Query | Subject::Command)
 }

@@ -1,10 +1,11 @@
-//! The job file's line. By then the file was read, and every key and value in it is valid.
+//! Makes the checklist's line for the job file. When it is made, the file has been read, and every key and value in
+//! it is valid.
 
 use super::line::CheckLine;
 use crate::config::settings::Settings;
 use crate::quantity::counted;
 
-/// Says what the job consists of.
+/// Returns the line with the job's name and the numbers of its streams and destinations.
 pub fn line(settings: &Settings) -> CheckLine {
     let count = |n: usize, what: &str| counted(n as u64, what);
     let (streams, destinations) = (settings.streams.len(), settings.destinations.len());

@@ -4,7 +4,8 @@ use super::line::CheckLine;
 use crate::clock::human;
 use crate::source::rate_limit::{Headers, Stats};
 
-/// Says the limit, what remains and when it resets, and whether the job would exceed it.
+/// Returns the line with the server's request limit, what remains of it and when it resets, and whether the job would
+/// exceed it. `per_minute` is the job's own limit; 0 means none.
 pub fn line(stats: &Stats, per_minute: u32) -> CheckLine {
     let ours = match per_minute {
         0 => "this job sets no limit of its own".to_owned(),

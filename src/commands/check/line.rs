@@ -1,4 +1,4 @@
-//! A line of the checklist, as data: what was checked, the result, and what it means.
+//! One line of the checklist, as data: what was checked, the result, and what the result means.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -6,33 +6,33 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::policy::{self, Exit};
 
-/// The result of a line.
+/// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// All is well.
+    /// Nothing needs attention.
     Ok,
-    /// A run will work, but there is something to know.
+    /// A run will work, but the operator should know about something.
     Note,
     /// A run will fail.
     Fail,
 }
 
-/// A line of the checklist.
+/// One line of the checklist.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckLine {
-    /// What was checked.
+    /// What was checked, for example `stream contacts`.
     pub name: String,
-    /// The result.
+    /// Whether a run will work.
     pub status: Status,
-    /// What was found.
+    /// What was found out, in words.
     pub detail: String,
-    /// What that means, or what to do next.
+    /// What the result means, or what the operator should do next.
     pub hint: String,
-    /// What was found, as data for programs.
+    /// What was found out, as data for programs (`--format json`).
     #[serde(flatten)]
     pub facts: Map<String, Value>,
-    /// The exit code that a failure calls for.
+    /// The exit code of a run that fails for this reason. `None` if the check did not fail.
     #[serde(skip)]
     pub exit: Option<Exit>,
 }
@@ -43,34 +43,35 @@ impl CheckLine {
         CheckLine { name: name.to_owned(), status, detail, hint, facts: Map::new(), exit: None }
     }
 
-    /// Makes a line that says that all is well.
+    /// Makes a line with the status `ok`.
     pub fn ok(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> CheckLine {
         CheckLine::new(Status::Ok, name, detail, hint)
     }
 
-    /// Makes a line that says something to know, although a run will work.
+    /// Makes a line with the status `note`: a run will work, but the operator should know about something.
     pub fn note(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> CheckLine {
         CheckLine::new(Status::Note, name, detail, hint)
     }
 
-    /// Makes a line that is `Ok` if `well`, or else a note.
+    /// Makes a line with the status `ok` if `well` is set, or else with the status `note`.
     pub fn ok_if(well: bool, name: &str, detail: impl Into<String>, hint: impl Into<String>) -> CheckLine {
         CheckLine::new(if well { Status::Ok } else { Status::Note }, name, detail, hint)
     }
 
-    /// Makes a line for something that could not be checked.
+    /// Makes a note about something that could not be checked. `why` is the reason.
     pub fn unchecked(name: &str, why: &str, hint: impl Into<String>) -> CheckLine {
         CheckLine::note(name, format!("not checked: {why}"), hint).with("checked", false)
     }
 
-    /// Makes a line that says that a run will fail. `what` stands in front of the error, as in `CheckLine::ok`.
+    /// Makes a line with the status `FAIL`: a run will fail with `error`. If `what` is not empty, it is put in front
+    /// of the error's message.
     pub fn failed(name: &str, what: &str, error: &Error) -> CheckLine {
         let decision = policy::decide(&error.kind);
         let detail = if what.is_empty() { error.detail.clone() } else { format!("{what}: {}", error.detail) };
         CheckLine { exit: Some(decision.exit), ..CheckLine::new(Status::Fail, name, detail, decision.hint) }
     }
 
-    /// Adds a fact for programs.
+    /// Adds a fact to [`CheckLine::facts`], under the name `fact`.
     #[must_use]
     pub fn with(mut self, fact: &str, value: impl Into<Value>) -> CheckLine {
         self.facts.insert(fact.to_owned(), value.into());

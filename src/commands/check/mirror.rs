@@ -1,5 +1,5 @@
-//! Checks the mirror: whether it can be opened, what it remembers of the API's spelling, how large it is and how much
-//! room is left. It reads in a way that changes no file of the mirror, during a run or after one that was killed.
+//! Checks the mirror: whether it can be opened, what it remembers of the API's spelling, how large it is, and how
+//! much space is free. The check changes no file of the mirror, even during a run or after one that was killed.
 
 use std::path::Path;
 
@@ -14,23 +14,23 @@ use crate::mirror::{account, migrations, store, wal};
 use crate::quantity::size;
 use crate::sync::dialect;
 
-/// What a check needs from the mirror, and the mirror's line.
+/// The mirror's line of the checklist, and what the other checks need from the mirror.
 pub struct MirrorCheck {
-    /// How this endpoint spells its API.
+    /// How this endpoint spells its API, as earlier runs found it out. Empty if there is no mirror.
     pub remembered: Vec<SavedPart>,
-    /// The mirror's line.
+    /// The mirror's line of the checklist.
     pub line: CheckLine,
 }
 
-/// What is known of an existing mirror.
+/// What was read from an existing mirror.
 struct Found {
     version: usize,
     remembered: Vec<SavedPart>,
-    /// An error if the records in it entered with other masks than the job's.
+    /// An error if the mirror's records were stored with other masks than the job's.
     masked: Result<()>,
 }
 
-/// Checks the job's mirror.
+/// Checks the job's mirror without changing it.
 pub fn look(settings: &Settings) -> MirrorCheck {
     let path = &settings.mirror;
     let place = path.display().to_string();
@@ -57,7 +57,7 @@ pub fn look(settings: &Settings) -> MirrorCheck {
     MirrorCheck { remembered, line }
 }
 
-/// Checks the folder in which a delivery sorts.
+/// Checks the folder for temporary files. A delivery that sorts its records needs space there.
 pub fn temporary() -> CheckLine {
     let Some(folder) = disk::temporary() else {
         let error = Error::new(Kind::NoTemporaryFiles, "there is no folder for temporary files, which sorting needs");
@@ -103,7 +103,7 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
     Ok(Some(Found { version, remembered, masked }))
 }
 
-/// Returns the bytes of the file and of the log beside it.
+/// Returns the size in bytes of the mirror's file and of its write-ahead log.
 fn bytes(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len()) + wal::size(path)
 }

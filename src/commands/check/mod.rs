@@ -1,9 +1,10 @@
-//! `check JOB`: a checklist in which every line has a hint that says what it means or what to do next. It makes at
-//! most [`MOST`] requests, to any server. It writes nothing but the shared budget window and, in an object store, one
-//! small object that it removes again.
+//! `check JOB`: prints a checklist. Every line has a hint that says what the result means or what to do next.
 //!
-//! This file decides the order of the list. One file for each concern makes its lines, as data (`line`), and `render`
-//! shows them.
+//! A check makes at most [`MOST`] requests to the API. It writes nothing but the shared budget window and, in an
+//! object store, one small object that it removes again.
+//!
+//! This file decides the order of the lines. Each other file makes the lines of one concern, as data (`line`), and
+//! `render` prints them.
 
 mod clock;
 mod destination;
@@ -26,13 +27,13 @@ use crate::config::settings::Settings;
 use crate::error::Result;
 use crate::policy::Exit;
 
-/// The most requests that a check makes.
+/// The most requests that a check makes to the API.
 pub const MOST: u64 = 20;
 
-/// How long to wait for an outage to pass. It is short because a person waits for the answer.
+/// The longest time for which failed requests are repeated. It is short because a person waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Checks a job.
+/// Checks each account of a job, and prints the checklists.
 pub async fn check(args: &CheckArgs) -> Result<Exit> {
     let all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let heading = Some("account").filter(|_| args.format == CheckFormat::Text);

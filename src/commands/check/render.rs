@@ -1,4 +1,4 @@
-//! Shows the list: as text, line by line as they are found, or as one JSON object at the end and nothing else.
+//! Prints the checklist: as text, each line as soon as it is made, or as one JSON object at the end and nothing else.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::quantity::counted;
 use crate::report::terminal::word;
 use crate::{logging, say};
 
-/// A list that is being made.
+/// The checklist, while its lines are being added.
 pub struct Checklist {
     format: CheckFormat,
     lines: Vec<CheckLine>,
@@ -27,12 +27,12 @@ struct Report<'l> {
 }
 
 impl Checklist {
-    /// Begins a list.
+    /// Begins a list without lines, to be printed in this format.
     pub fn new(format: CheckFormat) -> Checklist {
         Checklist { format, lines: Vec::new() }
     }
 
-    /// Adds a line, and prints it in text form.
+    /// Adds a line. In text format, prints it at once.
     pub fn add(&mut self, line: CheckLine) {
         if self.format == CheckFormat::Text {
             say!("{}", text(&line));
@@ -40,7 +40,8 @@ impl Checklist {
         self.lines.push(line);
     }
 
-    /// Ends the list. Returns the exit code, and explains it on standard error if it is not 0.
+    /// Prints the end of the list: in text format, the number of requests and the exit code; in JSON format, the
+    /// whole report. Returns the exit code, and explains it on standard error if it is not 0.
     pub fn end(self, settings: &Settings, requests: u64) -> Exit {
         let exit = Exit::first(self.lines.iter().filter_map(|line| line.exit));
         match self.format {

@@ -1,6 +1,7 @@
 //! Makes a line for each stream: whether the key has the scope for it, found out by asking for one record. If the
-//! server refuses a stream's assumed spelling, a negotiation finds out the right one, as in a run, for all such
-//! streams at once. A stream that the cap on requests leaves out is reported as not checked, and is no failure.
+//! server refuses the assumed spelling of some streams, finds out the right spelling as a run does, for all of them
+//! at once. A stream that was not asked for because the limit on requests was reached is reported as not checked, and
+//! is no failure.
 
 use super::MOST;
 use super::line::CheckLine;
@@ -13,40 +14,44 @@ use crate::source::Source;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 
-/// The number of refused streams after which the rest are not tried in the assumed spelling, because this server
-/// spells everything otherwise.
+/// After this many streams were refused in the assumed spelling, the rest are not tried in it, because this server
+/// apparently spells everything differently.
 const ENOUGH_REFUSED: usize = 2;
 
-/// The words behind the count of a partitioned stream.
+/// The words after the count of a partitioned stream, because only one of its partitions was counted.
 const IN_ONE: &str = " in the one conversation that was asked about";
 
-/// The result for one stream.
+/// What asking for one record of a stream has shown.
 #[derive(Debug, Clone)]
 pub enum StreamCheck {
-    /// The stream answers, with its total if the server tells it.
+    /// The server answered in the assumed spelling. `total` is the number of records that it reports, if it does.
+    /// `one_conversation` means that only one conversation was asked about.
     Answered { total: Option<u64>, one_conversation: bool },
-    /// The stream answers in a spelling that was found out just now, on this evidence.
+    /// The server answers in a spelling that was found out just now. `evidence` says what showed it.
+    /// `one_conversation` means that only one conversation was asked about.
     Settled { evidence: String, one_conversation: bool },
     /// The server has no such list.
     Absent,
-    /// The stream does not answer.
+    /// The server refused the request, or the request failed.
     Refused(Error),
-    /// The cap on requests was reached before.
+    /// The stream was not asked for, because the limit on requests was reached.
     Unasked,
-    /// There is no token to ask with.
+    /// The stream was not asked for, because there is no token.
     Unsigned,
 }
 
-/// The results for all streams, and what was found out on the way.
+/// What was found out about each stream.
 #[derive(Debug, Default)]
 pub struct StreamChecks {
     /// The result for each stream, in the job's order.
     pub seen: Vec<(Stream, StreamCheck)>,
-    /// The outcome of the negotiation.
+    /// What was found out about the spelling of those streams that the server refused in the assumed one: their
+    /// fields and paging.
     pub outcome: NegotiationOutcome,
 }
 
-/// Asks for one record of each stream.
+/// Asks for one record of each stream. `remembered` is the spelling that the mirror knows; `signed_in` is the result
+/// of getting a token.
 pub async fn ask(
     source: &Source,
     settings: &Settings,
@@ -116,7 +121,7 @@ fn unsettled(error: &Error) -> StreamCheck {
     if policy::was_not_asked(&error.kind) { StreamCheck::Unasked } else { StreamCheck::Refused(error.clone()) }
 }
 
-/// Returns what a negotiation says of a stream, or `None` if it says nothing.
+/// Returns what finding out the spelling has shown about a stream, or `None` if it has shown nothing.
 fn settled(stream: Stream, outcome: &NegotiationOutcome) -> Option<StreamCheck> {
     let part = format!("streams.{stream}");
     if outcome.absent.contains(&stream) {
@@ -135,12 +140,13 @@ fn settled(stream: Stream, outcome: &NegotiationOutcome) -> Option<StreamCheck> 
 
 struct Asking<'s> {
     source: &'s Source,
-    /// The id of a conversation to ask for messages of.
+    /// The id of a conversation whose messages can be asked for. `None` if no conversation was seen yet.
     conversation: Option<String>,
 }
 
 impl Asking<'_> {
-    /// Asks for one record of a stream. Returns `None` if this server spells the question otherwise.
+    /// Asks for one record of a stream. Returns `None` if this server does not understand the question in the assumed
+    /// spelling.
     async fn one(&mut self, stream: Stream) -> Option<StreamCheck> {
         let partitioned = self.source.is_partitioned(stream);
         // An id that does not exist shows the scope as well.
@@ -163,7 +169,7 @@ impl Asking<'_> {
     }
 }
 
-/// Makes a line for each stream.
+/// Returns a line of the checklist for each stream.
 pub fn lines(settings: &Settings, seen: &[(Stream, StreamCheck)]) -> Vec<CheckLine> {
     let mut lines: Vec<CheckLine> = seen.iter().map(|(stream, seen)| line(*stream, seen)).collect();
     let refused = lines.iter().filter(|line| line.exit == Some(Exit::Credentials)).count();

@@ -1,6 +1,6 @@
-//! `plan JOB`: says what a run will take before it runs: requests, minutes at the limit, tokens and megabytes. It
-//! makes a handful of requests. It asks for the first page of each list, and asks a sample of the conversations how
-//! many messages they have. It writes nothing but the shared budget window.
+//! `plan JOB`: estimates what a run will take: requests, minutes at the request limit, tokens and megabytes. The
+//! estimate itself takes a few requests: for the first page of each list, and for the number of messages in a sample
+//! of the conversations. Nothing is written but the shared budget window.
 
 mod remembered;
 mod sampled;
@@ -29,24 +29,24 @@ use crate::sync::incremental::skip;
 /// The documented lifetime of a token.
 const TOKEN_MINUTES: f64 = 60.0;
 
-/// The numbers of a plan.
+/// The figures of a plan, from which the text and the JSON are made.
 struct Plan {
     streams: Vec<(Stream, Estimate)>,
-    /// The streams among them that consist of many lists.
+    /// The streams of the plan that consist of many lists, such as the messages of each conversation.
     partitioned: Vec<Stream>,
-    /// The streams whose size the server does not tell.
+    /// The streams whose number of records the server does not report. The estimate leaves them out.
     unknown: Vec<Stream>,
-    /// The requests to find out how the API is spelled, if a run must do that again.
+    /// The number of requests for finding out how the API is spelled. 0 if a run need not do that again.
     settling: u64,
     together: usize,
     per_minute: u32,
     made: u64,
-    /// The number of conversations whose entries do not tell whether they have new messages, and what asking for
-    /// these costs, in words.
+    /// The number of conversations whose entries do not show whether there are new messages, and a sentence about
+    /// what it costs to ask for those messages every night.
     without_sign: (usize, Option<String>),
 }
 
-/// Plans a job.
+/// Plans each account of a job, and prints the plans.
 pub async fn plan(args: &PlanArgs) -> Result<Exit> {
     let all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let heading = Some("account").filter(|_| args.format == CheckFormat::Text);
@@ -102,8 +102,8 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-/// Estimates the messages of the conversations from what the mirror remembers, or from a sample. Returns `None` if
-/// the server does not tell.
+/// Estimates the records of a partitioned stream, such as messages, from what the mirror remembers or from a sample.
+/// `parents` is the number of partitions. Returns `None` if the server does not report how long the lists are.
 async fn partitioned(
     source: &Source,
     settings: &Settings,
@@ -124,7 +124,7 @@ async fn partitioned(
     Ok(parts.map(|parts| parts.iter().map(estimate::stream).sum()))
 }
 
-/// Returns the streams that this server has, and the outcome of finding out how they are spelled.
+/// Returns the job's streams that this server has, and the outcome of finding out how they are spelled.
 async fn settled(
     source: &Source,
     settings: &Settings,
@@ -145,7 +145,7 @@ async fn settled(
     Ok((settings.streams.iter().copied().filter(|s| !absent(s)).collect(), outcome))
 }
 
-/// Returns what the first page shows of a list, or `None` if it does not tell how long the list is.
+/// Returns what the first page shows about a list, or `None` if it does not show how long the list is.
 fn known(page: &Page, settings: &Settings) -> Option<KnownStream> {
     let rows = page.records.rows.len() as u64;
     let whole = rows < u64::from(settings.page_size);

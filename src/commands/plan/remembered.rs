@@ -1,5 +1,6 @@
 //! Plans a run from what the mirror remembers of an account: how long each conversation is, and which conversations
-//! are read again in any case. A sample of their list tells how many have changed.
+//! the next run reads even if they show no change. To estimate how many conversations have changed, compares a sample
+//! of the server's list with the mirror.
 
 use rusqlite::Connection;
 
@@ -15,10 +16,11 @@ use crate::streams::Stream;
 use crate::sync::estimate::{self, Estimate, KnownStream, NightEstimate, SampledPart};
 use crate::sync::incremental::skip;
 
-/// The most pages that are looked at in each part of a list. Each part is twice as long as the one before.
+/// The most pages sampled from each part of a list. The list is divided into parts, each twice as long as the one
+/// before.
 const PAGES: u64 = 20;
 
-/// Returns what the mirror remembers of the lists of a partitioned stream, or `None` if it has read none.
+/// Returns what the mirror remembers of the lists of a partitioned stream, or `None` if no such list was read yet.
 pub fn lists(
     connection: &Connection,
     source: &Source,
@@ -37,7 +39,8 @@ pub fn lists(
     Ok(Some(lists))
 }
 
-/// Returns the lists that every incremental run asks for, because nothing tells whether they hold new records.
+/// Returns the ids of the lists that every incremental run reads, because nothing shows whether they hold new
+/// records.
 pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
     let unasked = !skip::asks_for_signs(source, stream)?;
     partitions::silence(connection, stream, unasked)
@@ -45,7 +48,8 @@ pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) ->
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")))
 }
 
-/// Describes a reading of all lists, each as long as it was.
+/// Describes a reading of all lists of a stream, each as long as the mirror knows it. `parents` is the number of
+/// lists.
 pub fn whole(lists: ListsForecast, settings: &Settings, parents: u64) -> KnownStream {
     KnownStream {
         lists: parents,
@@ -57,7 +61,8 @@ pub fn whole(lists: ListsForecast, settings: &Settings, parents: u64) -> KnownSt
     }
 }
 
-/// Estimates an incremental run. Looks at samples of the parents' list, and compares them with what the mirror holds.
+/// Estimates an incremental run of a partitioned stream. Compares samples of the list of `parent`, which has
+/// `parents` records, with the mirror, to see how many records have changed.
 pub async fn night(
     connection: &Connection,
     source: &Source,
@@ -99,7 +104,8 @@ pub async fn night(
     }))
 }
 
-/// Returns the share of a stream, from 0 to 1, that the open round has still to read; 1 if no round is open.
+/// Returns the share of a stream, from 0 to 1, that is still to be read in the round that is open. Returns 1 if no
+/// round is open. `lists` is the number of the stream's lists.
 pub fn left(connection: &Connection, (lane, job): (Lane, &str), stream: Stream, lists: u64) -> f64 {
     // An older mirror has one round for each lane, not for each job.
     let of_job = "SELECT since_run FROM round WHERE lane = ? AND job = ? AND open = 1";

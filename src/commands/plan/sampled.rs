@@ -7,12 +7,14 @@ use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate::KnownStream;
 
-/// The conversations that are looked at in each part of their list.
+/// The number of conversations sampled from each part of their list.
 const EACH: u64 = 25;
 
-/// Returns what a sample of the conversations shows, part by part, or `None` if the server does not tell how many
-/// messages they have. Lists are often sorted by activity or age. So the head is a part of its own, and each later
-/// part is twice as long as the one before.
+/// Returns what a sample of the conversations shows, one item for each part of their list. Returns `None` if the
+/// server does not report how many messages a conversation has.
+///
+/// Lists are often sorted by activity or by age, so the beginning differs from the rest. Therefore the first part is
+/// short, and each later part is twice as long as the one before.
 pub async fn sampled(
     source: &Source,
     settings: &Settings,

@@ -1,6 +1,6 @@
-//! Makes a snapshot once more, to nowhere, if the mirror has not changed since it was delivered. The result must be
-//! the same, which proves that every cell of it is as the mirror has it. If the job was edited since, the result
-//! would differ although nothing is wrong, so that is reported instead.
+//! Makes a delivered snapshot a second time, without writing files, if the mirror has not changed since. Both must
+//! have the same checksums, which proves that every cell was delivered as the mirror has it. If the job was edited
+//! since the delivery, the second snapshot would differ although nothing is wrong, so the edit is reported instead.
 
 use super::Differences;
 use crate::config::destinations::DestinationSettings;
@@ -15,7 +15,8 @@ use crate::record::{Reader as _, SeqRange};
 use crate::say;
 use crate::streams::Stream;
 
-/// Makes the streams of a snapshot once more.
+/// Makes each stream of a snapshot a second time, and adds a difference for each file that would have other bytes or
+/// another name now. `place` names the destination in messages.
 pub fn make(
     settings: &Settings,
     destination: &DestinationSettings,
@@ -58,7 +59,7 @@ pub fn make(
     Ok(())
 }
 
-/// Returns whether anything of a stream has changed in the mirror after this seq.
+/// Returns whether any record of the stream has changed in the mirror after the seq `last`.
 fn has_moved(reading: &MirrorView, stream: Stream, last: i64) -> Result<bool> {
     let since = SeqRange { first: last.saturating_add(1), last: i64::MAX };
     Ok(reading.first_change(stream, since)?.is_some())

@@ -1,11 +1,11 @@
-//! Reads the tables of a database back, and compares them with one another and with the mirror. A delivery moves rows
-//! and watermark in one transaction. So what is left to find is what somebody else has done to a cell, a row, a
+//! Reads the tables of a database back, and compares them with one another and with the mirror. A delivery writes
+//! rows and watermark in one transaction. So a difference means that somebody else has changed a cell, a row, a
 //! column, a table or a watermark.
 //!
-//! A row is compared by its print, a hash of what the server holds of it. The mirror's own row, masked by the job's
-//! masks and made as a delivery makes it, must have the same print. A row that has changed in the mirror since
-//! belongs to a later delivery. The columns `_synced_at` and `_run_id` are not compared, and neither are volatile
-//! values.
+//! Each row is compared by its *print*: a hash of the row's values as the server returns them. The mirror's record,
+//! masked and converted as a delivery does it, must have the same print. A record that has changed in the mirror
+//! since the delivery is not compared, because a later delivery brings it. Nor are the columns `_synced_at` and
+//! `_run_id`, or volatile values.
 
 use super::Differences;
 use super::ledger::{DestinationRow, ScratchDatabase};
@@ -26,7 +26,7 @@ use crate::record::{Change, Reader as _, SeqRange};
 use crate::say;
 use crate::streams::{self, Stream};
 
-/// Verifies the streams of a schema.
+/// Verifies the tables of all streams in a database schema. Returns the differences.
 pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<Differences> {
     let (place, content) = (database.place(), database.terms().content);
     let (mut ledger, mut differences) = (ScratchDatabase::new()?, Differences::default());
@@ -109,8 +109,8 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
     Ok(differences)
 }
 
-/// Adds the records that no table can hold to the ledger as if they were there, because each delivery reports them.
-/// Returns their number.
+/// Adds the records with ids that PostgreSQL cannot hold to the ledger as if they were in the database, because each
+/// delivery reports them as left out. Only records up to the seq `reached` count. Returns their number.
 fn leave_out(reading: &MirrorView, stream: Stream, reached: i64, ledger: &mut ScratchDatabase) -> Result<u64> {
     let mut count = 0;
     reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {
@@ -130,7 +130,8 @@ fn leave_out(reading: &MirrorView, stream: Stream, reached: i64, ledger: &mut Sc
     Ok(count)
 }
 
-/// Compares every row that the mirror still has as it was delivered, cell for cell.
+/// Compares every cell of the rows that have not changed in the mirror since they were delivered. `reached` is the
+/// last seq that was delivered.
 fn cells(
     settings: &Settings,
     reading: &MirrorView,

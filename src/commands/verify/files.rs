@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::record::SeqRange;
 use crate::streams::{Column, Stream};
 
-/// Reads the manifest at a place, or returns `None` if there is none.
+/// Reads the manifest of a destination. Returns `None` if there is no manifest.
 pub fn manifest(store: &mut dyn Store) -> Result<Option<Manifest>> {
     let place = store.name_of(NAME);
     let bytes = store.read(NAME).map_err(|e| match e.kind {
@@ -28,7 +28,8 @@ pub fn manifest(store: &mut dyn Store) -> Result<Option<Manifest>> {
         .map(Some)
 }
 
-/// Reads every file that the manifest names for a stream into the ledger, and adds what differs.
+/// Reads every file that the manifest names for a stream into the ledger, and adds a difference for each file that
+/// does not agree with the manifest.
 pub fn read(
     store: &dyn Store,
     manifest: &Manifest,
@@ -96,7 +97,8 @@ pub fn read(
     Ok(())
 }
 
-/// Checks that the ranges of a stream's files adjoin, from the first seq on.
+/// Checks that a file's range of seqs begins right after the range of the file before it; the first file's begins at
+/// 1. `end` is the last seq of the file before, `None` for the first file.
 fn adjoins(file: &FileEntry, end: &mut Option<i64>, differences: &mut Differences) {
     let Some(SeqRange { first, last }) = file.seq else {
         differences.add(&file.path, "the manifest gives no range of seqs".into());
@@ -110,7 +112,7 @@ fn adjoins(file: &FileEntry, end: &mut Option<i64>, differences: &mut Difference
 }
 
 /// Copies a file into a scratch file that can be read in any order. Adds a difference if its size or checksum is not
-/// the manifest's. Returns `None` if there is no file to read.
+/// the manifest's. Returns `None` if the file is missing or is not a regular file.
 fn copied(store: &dyn Store, file: &FileEntry, differences: &mut Differences) -> Result<Option<std::fs::File>> {
     let mut source = match store.open(&file.path) {
         Ok(Some(source)) => source,

@@ -1,5 +1,5 @@
-//! Compares a place with what the mirror's log says was delivered there. A manifest or a watermark that names too
-//! little cannot show that by itself.
+//! Compares a destination with what the mirror's log says was delivered to it. The log is needed because a manifest
+//! or a watermark that names too little cannot show that by itself.
 
 use super::Differences;
 use crate::destinations::Content;
@@ -7,19 +7,20 @@ use crate::error::Result;
 use crate::mirror::changes::MirrorView;
 use crate::streams::Stream;
 
-/// How far a stream has come by the place's own word.
+/// How far a stream has been delivered, according to the destination's own manifest or watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Says {
-    /// The last seq; 0 if the place names none.
+    /// The last seq that was delivered; 0 if the destination names none.
     pub seq: i64,
-    /// The run that delivered; 0 if the place names none.
+    /// The run that made the delivery; 0 if the destination names none.
     pub run: i64,
-    /// The delivery that brought the last changes. `None` if the place names none.
+    /// The id of the delivery that brought the last changes. `None` if the destination names none.
     pub delivery_id: Option<String>,
 }
 
-/// Compares what a place says of its streams with the log. `says` returns `None` for a stream that the place does not
-/// name.
+/// Compares what a destination says about its streams with the mirror's log, and adds the differences. `place` is the
+/// destination's name in the log. `says` returns what the destination says about a stream, or `None` for a stream
+/// that it does not name.
 pub fn hold(
     reading: &MirrorView,
     place: &str,

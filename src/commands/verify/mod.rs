@@ -1,16 +1,16 @@
-//! `verify TARGET`: checks that a destination holds what was delivered to it. It compares files with their manifest
+//! `verify TARGET`: checks that a destination holds what was delivered to it. Compares files with their manifest
 //! (counts, checksums, ranges of seqs without a gap), ids and references with one another, and everything with the
 //! mirror.
 //!
-//! It reads, and changes nothing:
+//! A verification only reads:
 //!
-//! - A snapshot that is as new as the mirror is made once more and compared (`again.rs`).
+//! - A snapshot that is as new as the mirror is made a second time and compared (`again.rs`).
 //! - Every cell of a database table is compared, except for volatile values.
-//! - Changes in files are compared with the mirror's records: each record must have the seq that it has there, as far
-//!   as the delivery reaches. A record that has changed since belongs to a later delivery.
-//! - What the mirror's log says was delivered must be named at its place.
+//! - Files of changes are compared with the mirror's records. Each record must have the mirror's seq, as far as the
+//!   delivery reaches. A record that has changed since belongs to a later delivery.
+//! - Whatever the mirror's log says was delivered must be named in the destination's manifest or watermark.
 //!
-//! If there are several destinations, each is verified, whatever was found at the others.
+//! If there are several destinations, each is verified, even if another had differences or could not be read.
 
 mod again;
 #[cfg(feature = "postgres")]
@@ -48,20 +48,20 @@ use ledger::ScratchDatabase;
 use log::Says;
 use references::StreamPosition;
 
-/// How long requests to an object store are repeated.
+/// How long failed requests to an object store are repeated.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The hint for a destination that could not be read.
 const UNREAD: &str = "nothing was found out of this one: verify again when it can be read";
 
-/// The hint if the mirror has no payloads left to deliver again.
+/// The hint for a difference if the mirror no longer has the payloads, so that it cannot deliver them again.
 const DROPPED: &str = "the mirror has dropped what it delivered (retain = \"until-delivered\"), so emptying the place would lose it: \
                        put back what is wrong from a copy, or read everything anew into a new mirror";
 
-/// The differences found.
+/// The differences between a destination and what it should hold.
 #[derive(Debug, Default)]
 pub struct Differences {
-    /// The place and the description of each difference.
+    /// For each difference, the file or stream in which it was found, and its description.
     found: Vec<(String, String)>,
 }
 
@@ -72,13 +72,13 @@ impl Differences {
         self.found.is_empty()
     }
 
-    /// Adds a difference.
+    /// Adds a difference. `place` is the file or stream in which it was found; `what` describes it.
     pub fn add(&mut self, place: &str, what: String) {
         self.found.push((quote(place), escaped(what)));
     }
 }
 
-/// Verifies a job's destinations, or one place.
+/// Verifies all destinations of a job, or one folder or object store if `TARGET` is not a job file.
 pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
     if args.target.extension().is_none_or(|e| e != "toml") {
         args.mirror.as_deref().map(mirror).transpose()?;
@@ -112,7 +112,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
     .await
 }
 
-/// Returns an error if the mirror itself does not hold what was written to it, in full.
+/// Returns an error if the mirror itself is damaged: every record must be as it was written.
 fn mirror(path: &Path) -> Result<()> {
     let reading = MirrorView::begin(path)?;
     if integrity_check::look(reading.connection(), path, Depth::Everything)? == Soundness::Records {
@@ -130,7 +130,7 @@ fn mirror(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Verifies one destination of a job, also against the mirror.
+/// Verifies one destination of a job, and compares it with the job's mirror.
 fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -> Result<Exit> {
     let landing = settings.mask_at.landing(&settings.masks);
     account::check_masks(MirrorView::begin(&settings.mirror)?.connection(), &settings.mirror, &landing)?;
@@ -168,8 +168,11 @@ fn told(place: &str, differences: &Differences, mirror: Option<&Path>, quiet: bo
     Ok(Exit::Integrity)
 }
 
-/// Compares the files of a place with their manifest, ids and references with one another, and everything with a
-/// mirror. Returns no manifest if it is missing although the mirror has delivered there.
+/// Compares the files of a destination with their manifest, ids and references with one another, and, if there is a
+/// `mirror`, everything with it.
+///
+/// If there is no manifest although the mirror's log says that something was delivered, returns `None` and a
+/// difference. If there is no manifest and nothing was delivered, returns an error.
 fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(Option<Manifest>, Differences)> {
     let (mut ledger, mut differences) = (ScratchDatabase::new()?, Differences::default());
     let Some(manifest) = files::manifest(store)? else {
@@ -205,9 +208,10 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
     Ok((Some(manifest), differences))
 }
 
-/// Refuses a manifest that names no file, or streams that this version does not know, because what is not looked at
-/// is not verified. If the mirror's log says that something `was_delivered`, a manifest without files is not refused,
-/// and the comparison with the log reports the difference.
+/// Returns an error for a manifest that names no file, or that names streams unknown to this version of the program.
+/// Otherwise the verification would pass without having looked at them. If the mirror's log says that something
+/// `was_delivered`, a manifest without files is accepted here, and the comparison with the log reports the
+/// difference.
 fn refuse_nothing(store: &dyn Store, manifest: &Manifest, was_delivered: bool) -> Result<()> {
     let name = store.name_of(NAME);
     let unknown: Vec<String> =
@@ -231,7 +235,7 @@ fn refuse_nothing(store: &dyn Store, manifest: &Manifest, was_delivered: bool) -
     Ok(())
 }
 
-/// Compares a stream's ids, and its seqs if it has any, with the mirror as of the seq `up_to`.
+/// Compares a stream's ids, and its seqs if the destination stores them, with the mirror as of the seq `up_to`.
 fn held_against_mirror(
     ledger: &ScratchDatabase,
     reading: &MirrorView,

@@ -1,6 +1,7 @@
-//! Compares references with the records that they refer to, at one place. Two streams are compared only if they were
-//! delivered by the same run. A stream that was held for a night is older than the other, which may have lost records
-//! since, and a stream that left the job stays as it is.
+//! Compares references with the records that they refer to, within one destination. Two streams are compared only if
+//! the same run delivered them. Otherwise they are of different age: a stream that was held back for a night is older
+//! than the other, from which records may have been deleted since. And a stream that the job no longer names is never
+//! updated.
 
 use std::path::Path;
 
@@ -13,21 +14,24 @@ use crate::quantity::counted;
 use crate::say;
 use crate::streams::Stream;
 
-/// The state of a stream at a place.
+/// How far a stream has been delivered to a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamPosition {
     /// The stream.
     pub stream: Stream,
-    /// The run that delivered it.
+    /// The run that delivered the stream last.
     pub run: i64,
-    /// The seq that it has reached.
+    /// The last seq that was delivered.
     pub seq: i64,
-    /// Whether the job asks for it.
+    /// Whether the job still names the stream.
     pub is_of_job: bool,
 }
 
-/// Adds a difference for references to records that are not there. Messages of a conversation that the mirror does
-/// not have either (it was merged into another one, or is set aside) are not damage of this place.
+/// Adds a difference if messages refer to conversations that the destination does not hold. A conversation that the
+/// mirror does not hold either is not counted, because it was merged into another one or set aside.
+///
+/// Conversations that refer to missing contacts are only reported, because Qpien deletes contacts and keeps their
+/// conversations.
 pub fn hold(
     place: &str,
     streams: &[StreamPosition],
@@ -59,8 +63,8 @@ pub fn hold(
     Ok(())
 }
 
-/// Returns how many records of the mirror itself refer to a record that it does not have, or that has changed since
-/// `parent` was delivered.
+/// Returns how many records of the mirror itself refer to a record that the mirror does not hold, or that has changed
+/// since `parent` was delivered. Without a mirror, returns 0.
 fn unlisted(mirror: Option<&Path>, child: Stream, parent: &StreamPosition) -> Result<u64> {
     let (Some(path), Some(column)) = (mirror, child.reference_column()) else { return Ok(0) };
     let reading = MirrorView::begin(path)?;

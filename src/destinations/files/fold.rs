@@ -1,16 +1,16 @@
-//! Folds older files of changes, so that neither the manifest nor the time to read the feed grows with every night.
+//! Merges older change files into fewer ones, so that neither the manifest nor the time to read all files grows with
+//! every night.
 //!
-//! Once a stream has more than `max_files` files, its older ones are replaced by what the mirror holds of their range
-//! now: the latest version of each record, if its seq lies in the range, and the deletions that the mirror still
-//! knows. Merged with the files behind them, the new files give what the old ones gave. The newer half stays as it
-//! is, for readers that come each night.
+//! Once a stream has more than `max_files` files, its older files are replaced by files with what the mirror now
+//! holds of their range: the latest version of each record, if its seq is in the range, and the deletions that the
+//! mirror still knows. A reader that applies all files, old or new, gets the same result. The newer half of the files
+//! stays unchanged, for readers that come each night.
 //!
-//! Folding always begins with the first file. An insertion must go together with its deletion, or before it. The
-//! mirror may have forgotten the deletion, and then a file that keeps the insertion would bring the record back. A
-//! file whose payloads the mirror has dropped cannot be written again. So nothing is folded if the range holds
-//! dropped payloads.
+//! The merged files always begin with the first file. An insertion must go together with its deletion, or before it.
+//! The mirror may have forgotten the deletion, and then a file that kept the insertion would bring the record back.
 //!
-//! Large files stay: nothing is folded unless it becomes at most half as many files.
+//! Nothing is merged if the mirror has dropped payloads of the range, because those files could not be written again.
+//! Nor is anything merged unless the number of files becomes at most half, so large files stay.
 //!
 //! The new files appear under names that no old file has. Then the manifest names them, and then the old files are
 //! removed, the oldest first. Until then the manifest names only the old files.
@@ -18,8 +18,8 @@
 use super::{FileEntry, Files, ManifestEntry, Offer, Reader, Result, RowBuilder, SeqRange};
 
 impl Files {
-    /// Folds the older files of a stream that has more than `max_files` files. Returns the names to publish; none if
-    /// nothing was folded.
+    /// Merges the older change files of a stream that has more than `max_files` files, and updates its manifest
+    /// `entry`. Returns the names of the files to publish; an empty list if nothing was merged.
     pub(super) fn fold(
         &self,
         shape: RowBuilder,
@@ -52,7 +52,7 @@ impl Files {
         Ok(names)
     }
 
-    /// Writes aside what the mirror holds of a range, in files of `span` records each.
+    /// Writes what the mirror holds of `range` to new files of `span` records each. Readers do not see them yet.
     fn folded(
         &self,
         mut shape: RowBuilder,
@@ -73,8 +73,8 @@ impl Files {
         Ok(files)
     }
 
-    /// Returns the ranges of the files to write. Each ends with a record. No range equals that of an old file,
-    /// because the new file would have the old one's name.
+    /// Returns the ranges of the new files. Each ends with a record. No range equals that of an `old` file, because
+    /// the new file would have the same name.
     fn parts(&self, offer: &Offer, range: SeqRange, old: &[FileEntry], reader: &dyn Reader) -> Result<Vec<SeqRange>> {
         let is_taken = |part: SeqRange| old.iter().any(|file| file.seq == Some(part));
         let (mut parts, mut first) = (Vec::new(), range.first);

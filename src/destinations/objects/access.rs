@@ -1,12 +1,12 @@
-//! Makes the clients for a bucket from the variables that every S3 tool reads (`AWS_ACCESS_KEY_ID`,
-//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...). If they name no key, the
-//! clients ask for the machine's own credentials (a container's, a web identity's, an instance's).
+//! Makes the clients for a bucket, from the environment variables that every S3 tool reads (`AWS_ACCESS_KEY_ID`,
+//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...). If they give no key, the
+//! clients use the machine's own credentials (a container's, a web identity's, an instance's).
 //!
-//! Requests to this machine's own addresses, and to those at which a cloud serves credentials, do not go through the
+//! Requests to this machine's own addresses, and to the addresses at which a cloud serves credentials, bypass the
 //! environment's proxy (`direct.rs`).
 //!
-//! There are two clients with the same credentials. Before a run a person waits for the answer, so the brief client
-//! gives up after seconds. The patient client delivers.
+//! There are two clients with the same credentials. The brief client makes the check before a run and gives up after
+//! seconds, because a person waits for the answer. The patient client makes the delivery.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,26 +19,28 @@ use super::direct::Direct;
 use crate::error::{Error, Result, quote};
 use crate::secret;
 
-/// How long the brief client tries.
+/// How long the brief client repeats a failed request.
 const BRIEF: Duration = Duration::from_secs(5);
 
-/// The longest pause between two tries.
+/// The longest pause between two attempts at a request.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The two clients of a bucket.
+/// The two clients for a bucket.
 pub struct BucketClients {
-    /// Tries for `BRIEF`.
+    /// The client that repeats a failed request for `BRIEF`.
     pub brief: Arc<AmazonS3>,
-    /// Tries for as long as the job's `retry_for` says.
+    /// The client that repeats a failed request for as long as the job's `retry_for` allows.
     pub patient: Arc<AmazonS3>,
-    /// The address that the clients send requests to, for display.
+    /// The URL that the clients send requests to, for display.
     pub address: String,
-    /// The profile that `AWS_PROFILE` names, if no variable gives a key. The program does not read its file.
+    /// The profile that `AWS_PROFILE` names, if no variable gives a key. It is kept only for an error message,
+    /// because the program does not read the profile's file.
     unread_profile: Option<String>,
 }
 
 impl BucketClients {
-    /// Makes the clients for the bucket of `location` from `variables`.
+    /// Makes the clients for the bucket of `location` from `variables`, the names and values of environment
+    /// variables. The patient client repeats failed requests for `retry_for`.
     pub fn new(
         location: &StoreLocation,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -62,7 +64,8 @@ impl BucketClients {
         Ok(BucketClients { brief: Arc::new(brief), patient, address, unread_profile })
     }
 
-    /// Returns what a message adds if `AWS_PROFILE` names a profile, whose file is not read. Empty otherwise.
+    /// Returns a sentence to append to an error message if `AWS_PROFILE` names a profile, whose file this program
+    /// does not read. Otherwise returns an empty string.
     pub fn unread(&self) -> String {
         let told = |name: &String| {
             format!(

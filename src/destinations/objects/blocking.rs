@@ -1,5 +1,5 @@
-//! Runs requests on a thread of its own. The caller waits for an answer, or goes on writing while parts are sent. The
-//! caller may be a plain thread or a thread of an async runtime.
+//! Runs async requests on a background thread. The caller waits for an answer, or continues to write while parts are
+//! sent. The caller may be a plain thread or a thread of an async runtime.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -9,14 +9,14 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, Kind, Result};
 
-/// A runtime with one worker thread.
+/// An async runtime with one worker thread.
 pub struct Background {
-    /// `None` once it was shut down.
+    /// The runtime. `None` once it was shut down.
     runtime: Option<Runtime>,
 }
 
 impl Background {
-    /// Starts the thread.
+    /// Starts the background thread.
     pub fn start() -> Result<Background> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("objects").enable_all().build();
         let runtime = runtime
@@ -24,13 +24,13 @@ impl Background {
         Ok(Background { runtime: Some(runtime) })
     }
 
-    /// Starts `work`, and does not wait for it.
+    /// Starts `work` on the background thread, and does not wait for it.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<JoinHandle<T>> {
         let runtime = self.runtime.as_ref().ok_or_else(ended)?;
         Ok(runtime.spawn(work))
     }
 
-    /// Runs `work`, and waits for its result.
+    /// Runs `work` on the background thread, and waits for its result.
     pub fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
         let (done, result) = mpsc::sync_channel(1);
         self.spawn(async move {

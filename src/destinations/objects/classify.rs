@@ -1,5 +1,5 @@
-//! Puts a store's refusal into words. Of an answer it repeats only the status and the code, because the body may hold
-//! the key, what was signed, and whatever else a server quotes.
+//! Turns an object store's errors into messages. Of an answer, a message repeats only the status and the code,
+//! because the body may contain the key, the signed text, and whatever else a server quotes.
 
 use std::error::Error as StdError;
 
@@ -8,8 +8,8 @@ use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::error::{Kind, quote, tls_fault};
 
-/// Classifies an error: `DestinationUnreachable` if it may pass by itself (the store cannot be reached, fails, or has
-/// too much to do), `DestinationUnwritable` otherwise.
+/// Classifies an error: `DestinationUnreachable` if a later attempt may succeed (the store cannot be reached, fails,
+/// or is overloaded), `DestinationUnwritable` otherwise.
 pub fn kind(error: &Error) -> Kind {
     let text = error.to_string();
     let status = between(&text, "status code: ", " ").and_then(|s| s.parse::<u16>().ok());
@@ -20,7 +20,7 @@ pub fn kind(error: &Error) -> Kind {
     if passes { Kind::DestinationUnreachable } else { Kind::DestinationUnwritable }
 }
 
-/// Says what went wrong and what to look at.
+/// Returns a message that says what went wrong and what to check. `address` is the store's URL.
 pub fn told(error: &Error, bucket: &str, address: &str) -> String {
     if let Some(cut) = transport(error) {
         return format!("{address} {cut}");
@@ -69,7 +69,8 @@ pub fn told(error: &Error, bucket: &str, address: &str) -> String {
     cause + &said
 }
 
-/// Says what happened to the connection, or returns `None` if the error is not about the connection.
+/// Returns what happened to the connection, for example `cannot be reached: ...`. Returns `None` if the error is not
+/// about the connection.
 pub fn transport(error: &Error) -> Option<String> {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     let mut met = None;

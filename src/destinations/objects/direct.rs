@@ -1,4 +1,4 @@
-//! Sends requests to this machine, and to the addresses at which a cloud serves credentials, around the proxy that
+//! Sends requests to this machine, and to the addresses at which a cloud serves credentials, without the proxy that
 //! the environment names. All other requests go through that proxy.
 
 use std::future::Future;
@@ -11,7 +11,7 @@ use object_store::client::{
 
 use crate::loopback;
 
-/// Makes clients that choose between the proxy and the direct way by the address.
+/// Makes HTTP clients that decide for each request, by its address, whether to use the proxy.
 #[derive(Debug)]
 pub struct Direct;
 
@@ -25,7 +25,7 @@ impl HttpConnector for Direct {
     }
 }
 
-/// A client for each way.
+/// Two HTTP clients, one without and one with the environment's proxy.
 #[derive(Debug)]
 struct Ways {
     direct: HttpClient,

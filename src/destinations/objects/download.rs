@@ -1,4 +1,4 @@
-//! Reads an object as a stream, with one piece in memory at a time.
+//! Reads an object piece by piece, with one piece in memory at a time.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use object_store::{Error as Refused, ObjectStoreExt as _};
 use super::Bucket;
 use crate::error::Result;
 
-/// Opens an object, or returns `None` if it does not exist.
+/// Starts to download the object of the file `name`. Returns `None` if it does not exist.
 pub fn open(bucket: &Arc<Bucket>, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
     match bucket.background.wait(async move { store.get(&path).await })? {
@@ -29,7 +29,7 @@ pub fn open(bucket: &Arc<Bucket>, name: &str) -> Result<Option<Box<dyn Read + Se
 struct Download {
     bucket: Arc<Bucket>,
     name: String,
-    /// `None` at the end of the object, or after a failed read.
+    /// The rest of the object. `None` at its end, or after a failed read.
     stream: Option<BoxStream<'static, object_store::Result<Bytes>>>,
     piece: Bytes,
 }

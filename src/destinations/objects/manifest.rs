@@ -1,6 +1,7 @@
-//! Replaces the manifest in an object store on condition that it is still the one that was read. A put's answer may
-//! be lost, and a repeated put is refused because of its own first try. So whenever a put does not simply succeed,
-//! what lies in the store decides.
+//! Replaces the manifest in an object store, on condition that it is still the one that this run has read.
+//!
+//! The answer to a put may be lost, and then the repeated put is refused because of the first one. So whenever a put
+//! does not simply succeed, this module reads the manifest again to find out what happened.
 
 use object_store::{Error as Refused, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
 
@@ -8,19 +9,19 @@ use super::Bucket;
 use crate::destinations::manifest::{Manifest, NAME};
 use crate::error::{Error, Kind, Result};
 
-/// The puts in a row with an unknown outcome before the delivery gives up.
+/// The number of puts in a row with an unknown outcome after which the delivery gives up.
 const TRIES: u32 = 3;
 
-/// The manifest's state when it was read.
+/// The version of the manifest when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestVersion {
     /// There was no manifest.
     Nothing,
-    /// There was this version of it.
+    /// There was a manifest of this version.
     Version(UpdateVersion),
 }
 
-/// Reads the manifest's bytes, if there is one, and its version.
+/// Reads the manifest. Returns its bytes, or `None` if there is no manifest, and its version.
 pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, ManifestVersion)> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
     let read = bucket.background.wait(async move {
@@ -41,14 +42,14 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, ManifestVer
     }
 }
 
-/// Returns an error if the manifest is no longer the one that was seen.
+/// Returns a `Locked` error if the manifest is no longer of the version `seen`.
 pub fn check_unchanged(bucket: &Bucket, seen: &ManifestVersion) -> Result<()> {
     let (now, version) = read(bucket, NAME)?;
     if is_same(&version, seen) { Ok(()) } else { Err(changed_by_another(bucket, now.as_deref())) }
 }
 
-/// Puts `bytes` in place of the manifest that was seen. Returns the new version, or a `Locked` error if another
-/// writer has changed the manifest.
+/// Writes `bytes` as the new manifest if the present one is still of the version `seen`. Returns the new version, or
+/// a `Locked` error if another writer has changed the manifest.
 pub fn replace(bucket: &Bucket, seen: &ManifestVersion, bytes: &[u8]) -> Result<ManifestVersion> {
     let mut tries = 1;
     loop {
@@ -85,7 +86,8 @@ fn is_same(a: &ManifestVersion, b: &ManifestVersion) -> bool {
     tag(a) == tag(b)
 }
 
-/// Makes the error that says who has changed the manifest, as far as it tells.
+/// Makes the error for a manifest that another writer has changed. `now` is the manifest's present content, from
+/// which the message names the writer if possible.
 fn changed_by_another(bucket: &Bucket, now: Option<&[u8]>) -> Error {
     let place = bucket.location.name_of(NAME);
     let theirs = now.and_then(|bytes| serde_json::from_slice::<Manifest>(bytes).ok());

@@ -1,15 +1,15 @@
-//! Delivers files to an object store that speaks S3. An object appears whole or not at all, and replaces an object of
-//! its name in one step. So no folder for files written aside is needed: data files go up in parts while they are
-//! written (`upload.rs`), and are completed when the delivery is whole. A failure before that leaves nothing that a
-//! reader sees.
+//! Delivers files to an object store that speaks S3. An object appears complete or not at all, and replaces an object
+//! of the same name in one step. So no staging folder is needed: data files are uploaded in parts while they are
+//! written (`upload.rs`), and the uploads are completed when the delivery is complete. A failure before that leaves
+//! nothing that a reader sees.
 //!
 //! The manifest is put with a condition: it must still be the one that [`Store::read`] returned. So the store itself
 //! refuses a second writer, at the manifest and, as a rule, before any file of that writer appears. If the answer to
-//! a put is lost, this module asks the store what lies there. If it is this run's own object, the put was done;
-//! otherwise somebody else wrote it.
+//! a put is lost, this module reads the object. If it is this run's own object, the put has succeeded; otherwise
+//! somebody else wrote the object.
 //!
-//! All requests run on a thread of their own (`blocking.rs`), because a delivery runs on a plain one. The client
-//! repeats failed requests for as long as the job's `retry_for` says.
+//! All requests run on a background thread (`blocking.rs`), because a delivery runs on a thread without an async
+//! runtime. The client repeats failed requests for as long as the job's `retry_for` allows.
 
 mod access;
 mod blocking;
@@ -36,25 +36,25 @@ use super::store::{Sink, Store};
 use crate::destinations::objects::blocking::Background;
 use crate::error::{Error, Kind, Result};
 
-/// A prefix of a bucket.
+/// A destination of files in an object store: a bucket and a prefix in it.
 pub struct ObjectPrefix {
     bucket: Arc<Bucket>,
-    /// The manifest that the next one is to replace. `None` until it was read.
+    /// The version of the manifest that this run has read and will replace. `None` until it was read.
     seen: Option<ManifestVersion>,
 }
 
-/// What the store and the files being written share.
+/// What [`ObjectPrefix`] and its uploads share: the location, the clients and the finished uploads.
 struct Bucket {
     location: StoreLocation,
     access: BucketClients,
     background: Background,
-    /// The files that are whole and wait to appear, by name.
+    /// The files that are completely uploaded but not published yet, by name.
     staged: Mutex<BTreeMap<String, StagedUpload>>,
 }
 
 impl ObjectPrefix {
-    /// Describes the place, with the credentials and the address that `variables` name. Makes no request. Failed
-    /// requests are repeated for `retry_for`.
+    /// Describes the destination, with the credentials and the endpoint that `variables`, the environment, give.
+    /// Sends no request. Failed requests are repeated for `retry_for`.
     pub fn new(
         location: StoreLocation,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -77,14 +77,14 @@ impl Bucket {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes an error of what went wrong with the object of this name.
+    /// Turns an error of the store about the object of this name into an error with a message.
     fn failed(&self, name: &str, error: &object_store::Error) -> Error {
         let cause = classify::told(error, &self.location.bucket, &self.access.address);
         Error::new(classify::kind(error), format!("{}: {cause}{}", self.location.name_of(name), self.access.unread()))
     }
 
-    /// Gives up the files that wait to appear and never will. Stops at the first abort that fails, so that a store
-    /// that does not answer is not asked once for each file.
+    /// Aborts the uploads that were finished but will not be published. Stops at the first abort that fails, so that
+    /// a store that does not answer is not asked once for each file.
     fn clear(&self) {
         let staged = std::mem::take(&mut *self.staged());
         let _ = staged.into_values().all(|one| one.let_go(self));
@@ -102,7 +102,8 @@ impl Store for ObjectPrefix {
         self.bucket.location.to_string()
     }
 
-    /// Locks nothing, because a store has no locks. The second writer is refused at the manifest.
+    /// Checks what the store allows. Locks nothing, because a store has no locks; a second writer is refused when it
+    /// writes the manifest.
     fn check(&mut self, _: &str) -> Result<()> {
         probe::probe(&self.bucket)
     }

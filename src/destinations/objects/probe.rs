@@ -1,5 +1,6 @@
-//! Finds out with one small object, before the first request of a run, whether a place can be written, read, listed
-//! and cleared, and whether it keeps two writers apart.
+//! Tests with one small object, before the first request of a run, whether a location in an object store can be
+//! written, read, listed and cleared, and whether the store refuses a put whose condition does not hold. That
+//! condition is what keeps two writers apart.
 
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
@@ -9,17 +10,17 @@ use super::Bucket;
 use crate::destinations::objects::classify;
 use crate::error::{Error, Kind, Result};
 
-/// The object that is written and removed.
+/// The name of the object that is written and removed.
 const NAME: &str = ".qpien-sync-probe";
 
 /// An `ETag` that no object has.
 const NEVER: &str = "\"00000000000000000000000000000000\"";
 
-/// The conditional puts that may end in a cut connection before the probe gives up. The client does not repeat such a
-/// put by itself.
+/// The number of conditional puts that may fail with a broken connection before the probe gives up. The client does
+/// not repeat such a put by itself.
 const TRIES: u32 = 3;
 
-/// Tries every operation. Returns an error that says what the place lacks.
+/// Tests every operation that a delivery needs. Returns an error that says which one fails.
 pub fn probe(bucket: &Bucket) -> Result<()> {
     let (store, path, below) = (bucket.access.brief.clone(), bucket.path(NAME)?, bucket.path("")?);
     let found = bucket.background.wait(async move {
@@ -46,7 +47,7 @@ pub fn probe(bucket: &Bucket) -> Result<()> {
 enum Found {
     Well,
     NoCredentials,
-    /// The store writes in spite of a condition that does not hold.
+    /// The store writes although the put's condition does not hold.
     Unconditional,
 }
 

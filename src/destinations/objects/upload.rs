@@ -1,9 +1,9 @@
-//! Uploads a file to an object store. It goes up in parts while it is written, a few at a time, so that memory stays
-//! bounded however large the file is. The store shows nothing of it until it is completed. A small file is kept in
-//! memory until then and sent in one piece.
+//! Uploads a file to an object store. The file is sent in parts while it is written, a few parts at a time, so that
+//! the memory needed is bounded however large the file is. Readers do not see the file until the upload is completed.
+//! A small file is kept in memory until then and sent in one request.
 //!
-//! A failed upload is aborted. A killed process cannot do that: the parts that it sent stay in the bucket, unseen by
-//! readers, until the bucket's rule for incomplete uploads removes them.
+//! A failed upload is aborted. A killed process cannot abort its uploads: the parts that it sent stay in the bucket,
+//! invisible to readers, until the bucket's rule for incomplete uploads removes them.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -23,22 +23,22 @@ use super::Bucket;
 use crate::destinations::store::Sink;
 use crate::error::{Error, Kind, Result};
 
-/// The bytes of a part. All parts but the last have this size, because some S3-compatible stores demand it.
+/// The size of a part, in bytes. All parts but the last have this size, because some S3-compatible stores demand it.
 pub const PART: usize = 8 << 20;
 
-/// The parts that are sent at a time, beside the one that is being filled.
+/// The number of parts that are sent at the same time, beside the one that is being filled.
 const UNDER_WAY: usize = 2;
 
-/// The most parts of an upload: S3's limit.
+/// The largest number of parts of an upload: S3's limit.
 const MOST: usize = 10_000;
 
-/// The bytes of small files that may wait in memory, all together.
+/// The total size, in bytes, of the small files that may wait in memory until they are published.
 const WAITING: usize = 8 << 20;
 
-/// How long to wait for an abort. It is short because the delivery has waited for the store before.
+/// How long to wait for an abort to succeed. It is short because the delivery has already waited for the store.
 const ABORT: Duration = Duration::from_secs(5);
 
-/// The metadata key whose value tells that an object is of this very upload.
+/// The metadata key of a random mark, by which an upload recognizes its own object.
 const MARK: &str = "qpien-upload";
 
 /// A file that is being written.
@@ -51,29 +51,29 @@ pub struct Upload {
     under_way: VecDeque<JoinHandle<object_store::Result<()>>>,
 }
 
-/// An upload in parts.
+/// An upload that is sent in parts.
 struct Parts {
     upload: Box<dyn MultipartUpload>,
     mark: String,
     sent: usize,
 }
 
-/// A file that is whole and waits to appear.
+/// A file that was written completely and is not published yet.
 pub enum StagedUpload {
-    /// The bytes of a file kept in memory.
+    /// The content of a small file, kept in memory.
     Small(Bytes),
-    /// The parts in the store, and the upload's mark.
+    /// The upload whose parts are in the store, and its mark.
     Parts(Box<dyn MultipartUpload>, String),
 }
 
 impl Upload {
-    /// Begins a file. Makes no request.
+    /// Begins to write the file `name`. Sends no request.
     pub fn begin(bucket: Arc<Bucket>, name: &str) -> Result<Upload> {
         let path = bucket.path(name)?;
         Ok(Upload { bucket, name: name.to_owned(), path, buffer: Vec::new(), parts: None, under_way: VecDeque::new() })
     }
 
-    /// Returns the upload in parts, and begins it if necessary.
+    /// Returns the upload in parts, and begins it if there is none yet.
     fn parts(&mut self) -> Result<&mut Parts> {
         let parts = match self.parts.take() {
             Some(parts) => parts,
@@ -92,8 +92,8 @@ impl Upload {
         Ok(Parts { upload, mark, sent: 0 })
     }
 
-    /// Sends the buffer as a part, after waiting until fewer than `UNDER_WAY` parts are being sent. `next` becomes
-    /// the buffer.
+    /// Sends the buffer as a part, and makes `next` the new buffer. First waits until fewer than `UNDER_WAY` parts
+    /// are being sent.
     fn send(&mut self, next: Vec<u8>) -> Result<()> {
         while self.under_way.len() >= UNDER_WAY {
             self.arrive()?;
@@ -114,7 +114,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Waits for the part that was sent first.
+    /// Waits until the oldest part that is being sent has arrived.
     fn arrive(&mut self) -> Result<()> {
         let Some(oldest) = self.under_way.pop_front() else { return Ok(()) };
         let arrived = self.bucket.background.wait(oldest)?;
@@ -177,7 +177,7 @@ impl Drop for Upload {
 }
 
 impl StagedUpload {
-    /// Returns the bytes that it holds in memory.
+    /// Returns the number of bytes that the file occupies in memory.
     fn bytes(&self) -> usize {
         match self {
             StagedUpload::Small(bytes) => bytes.len(),
@@ -185,7 +185,7 @@ impl StagedUpload {
         }
     }
 
-    /// Makes the file appear, whole, in place of an earlier object of its name.
+    /// Publishes the file, in one step, under `name`. Replaces an earlier object of that name.
     pub fn appear(self, bucket: &Bucket, name: &str) -> Result<()> {
         let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
         match self {
@@ -208,8 +208,8 @@ impl StagedUpload {
         }
     }
 
-    /// Gives the upload up. Returns whether nothing of it is left. What cannot be aborted now stays for the bucket's
-    /// own rule.
+    /// Aborts the upload. Returns `true` if no part remains in the bucket. If the abort fails, the bucket's rule for
+    /// incomplete uploads has to remove the parts.
     pub fn let_go(self, bucket: &Bucket) -> bool {
         let StagedUpload::Parts(mut upload, _) = self else { return true };
         let aborting = async move { tokio::time::timeout(ABORT, upload.abort()).await };
@@ -224,7 +224,8 @@ impl StagedUpload {
     }
 }
 
-/// Returns whether the object of this name is of this very upload. If so, it was completed, and the answer was lost.
+/// Returns whether the object `name` has this upload's mark. If so, the upload was completed, and only the answer was
+/// lost.
 fn is_there(bucket: &Bucket, name: &str, mark: &str) -> Result<bool> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
     let options = GetOptions { head: true, ..GetOptions::default() };

@@ -11,13 +11,13 @@ use super::schema;
 use crate::destinations::cells::Cell;
 use crate::streams::{Column, ColumnKind};
 
-/// The number of texts handed to the crate at a time. It wants an object for each text.
+/// The number of strings passed to the `parquet` crate at a time. The crate wants an object for each string.
 const AT_A_TIME: usize = 4096;
 
-/// The definition level of a value. The level of null is 0.
+/// The definition level (Parquet's mark for null or not) of a value. The level of null is 0.
 const THERE: i16 = 1;
 
-/// The buffered cells of a column.
+/// The cells of one column that are not written yet.
 pub struct Cells {
     name: &'static str,
     values: Values,
@@ -32,7 +32,7 @@ enum Values {
 }
 
 impl Cells {
-    /// Begins a column without cells.
+    /// Makes an empty buffer for the column.
     pub fn of(column: &Column) -> Cells {
         let values = match column.kind {
             ColumnKind::Id | ColumnKind::Text | ColumnKind::Json => Values::Texts(Texts::default()),
@@ -42,7 +42,7 @@ impl Cells {
         Cells { name: column.name, values, levels: (!schema::is_required(column)).then(Vec::new) }
     }
 
-    /// Adds a cell. Returns an error if it does not have the column's type.
+    /// Adds a cell. Returns an error if its type is not the column's.
     pub fn push(&mut self, cell: &Cell<'_>) -> io::Result<()> {
         match (&mut self.values, cell) {
             (_, Cell::Null) => {
@@ -85,7 +85,7 @@ impl Cells {
     }
 }
 
-/// Returns the bytes that a cell takes until it is written.
+/// Returns the number of bytes that a cell occupies in the buffer.
 pub fn size(cell: &Cell<'_>) -> usize {
     let level = size_of::<i16>();
     level
@@ -98,7 +98,7 @@ pub fn size(cell: &Cell<'_>) -> usize {
         }
 }
 
-/// Texts in one buffer, with the end of each.
+/// Strings in one buffer, with the end of each.
 #[derive(Default)]
 struct Texts {
     bytes: Vec<u8>,
@@ -111,8 +111,9 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
-    /// Hands the texts to the crate as slices of the one buffer. Takes the buffer back once the crate holds no slice
-    /// of it.
+    /// Passes the strings to the `parquet` crate as slices of the one buffer. Reuses the buffer afterwards if the
+    /// crate holds no slice of it any more. `levels` are the definition levels, `None` for a column that is never
+    /// null.
     fn write(&mut self, levels: Option<&[i16]>, mut writer: SerializedColumnWriter<'_>) -> Result<()> {
         let bytes = Bytes::from(std::mem::take(&mut self.bytes));
         let typed = writer.typed::<ByteArrayType>();
@@ -142,7 +143,8 @@ impl Texts {
     }
 }
 
-/// The message does not quote the value.
+/// Makes an error about a cell of the column `name`. The message does not quote the cell's value, which may be
+/// personal.
 fn misfit(name: &str, why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("a cell of the column {name} {why}"))
 }

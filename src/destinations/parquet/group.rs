@@ -10,24 +10,24 @@ use crate::destinations::cells::Cell;
 use crate::destinations::format::HashingSink;
 use crate::streams::Column;
 
-/// The rows of a group that is not written yet.
+/// The rows of a row group that is not written yet.
 pub struct Group {
     columns: Vec<Cells>,
     bytes: usize,
 }
 
 impl Group {
-    /// Begins a group without rows.
+    /// Makes an empty row group.
     pub fn of(columns: &[Column]) -> Group {
         Group { columns: columns.iter().map(Cells::of).collect(), bytes: 0 }
     }
 
-    /// Returns the bytes that its cells take.
+    /// Returns the number of bytes that the buffered cells occupy.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Adds a row.
+    /// Adds a row, one cell for each column.
     pub fn push(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             column.push(cell)?;
@@ -36,7 +36,7 @@ impl Group {
         Ok(())
     }
 
-    /// Writes the rows, one column after the other, and empties the group.
+    /// Writes the rows to `file` as one row group, one column after the other, and empties the buffer.
     pub fn write(&mut self, file: &mut SerializedFileWriter<HashingSink>) -> Result<()> {
         let mut group = file.next_row_group()?;
         for column in &mut self.columns {
@@ -50,7 +50,7 @@ impl Group {
     }
 }
 
-/// Returns the bytes that a row takes until it is written.
+/// Returns the number of bytes that a row occupies in the buffer.
 pub fn size(cells: &[Cell<'_>]) -> usize {
     cells.iter().map(column::size).sum()
 }

@@ -1,14 +1,14 @@
-//! Parquet files: a type for every column, Zstandard compression, row groups cut by the memory they take.
+//! Parquet files: typed columns, Zstandard compression, and row groups of limited size in memory.
 //!
 //! - id, text and json are UTF-8 strings (json is JSON text), boolean is BOOLEAN, a timestamp is a TIMESTAMP in
 //!   microseconds, UTC, and a whole number is INT64. `_id`, and in changes `_seq` and `_op`, are never null; every
 //!   other column may be.
 //! - Every column has statistics and a page index, and columns that hold ids have a bloom filter. The file declares
-//!   the rows' order: a snapshot by `_id`, changes by `_seq`.
+//!   the order of its rows: a snapshot by `_id`, changes by `_seq`.
 //! - The same rows give the same bytes, because nothing but the rows decides where a row group ends.
 //!
-//! The code uses the crate's column writers, not its Arrow interface: rows come one at a time, and only their own
-//! bytes are buffered until a row group is full.
+//! The code uses the column writers of the `parquet` crate, not its Arrow interface: rows come one at a time, and
+//! only their own bytes are buffered until a row group is full.
 
 mod column;
 mod group;
@@ -24,10 +24,10 @@ use super::format::{Format, HashingSink, Rows};
 use super::manifest;
 use crate::streams::Column;
 
-/// The bytes of cells in a row group.
+/// The size, in bytes of cells in memory, at which a row group is full.
 const GROUP: usize = 16 << 20;
 
-/// The options of Parquet files.
+/// How Parquet files are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParquetOptions {
     /// Whether the file is compressed with Zstandard.
@@ -60,7 +60,7 @@ impl Format for ParquetOptions {
     }
 }
 
-/// Turns an error of the crate into one of the file. An error of the sink is passed on unchanged.
+/// Turns an error of the `parquet` crate into an I/O error. An error of the sink below it is passed on unchanged.
 fn failed(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(inner) => inner.downcast::<io::Error>().map_or_else(io::Error::other, |e| *e),

@@ -10,13 +10,14 @@ use super::{failed, schema};
 use crate::destinations::cells::Cell;
 use crate::streams::{Column, ColumnKind};
 
-/// The rows of a file.
+/// An iterator over the rows of a Parquet file.
 pub struct ReadRows {
     columns: Vec<Column>,
     rows: RowIter<'static>,
 }
 
-/// Reads `file`, an open file or its bytes. Returns an error if its columns are not `columns`.
+/// Opens a delivered Parquet file for reading. `file` is an open file or its bytes. Returns an error if its columns
+/// are not `columns`.
 pub fn read<R: ChunkReader + 'static>(file: R, columns: &[Column]) -> io::Result<ReadRows> {
     let reader = SerializedFileReader::new(file).map_err(failed)?;
     if reader.metadata().file_metadata().schema() != schema::of(columns).map_err(failed)?.as_ref() {
@@ -54,8 +55,8 @@ fn cell(field: Field, column: &Column) -> io::Result<Cell<'static>> {
     })
 }
 
-/// Returns the rows of a file of changes of the contract tests' stream, for tests: the cells that are not null, as
-/// texts.
+/// Returns the rows of a file of changes of the contract tests' stream, for tests: the name and the text of each cell
+/// that is not null.
 #[cfg(test)]
 pub(crate) fn texts(path: &std::path::Path) -> Vec<std::collections::BTreeMap<String, String>> {
     use crate::destinations::cells::EXTRA;

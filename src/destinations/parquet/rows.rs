@@ -1,6 +1,6 @@
-//! Writes a Parquet file in two threads: one row group is filled while a thread of the file's own encodes and writes
-//! the one before it. Two groups are handed back and forth. What is in the file at any row depends on the rows alone,
-//! never on which thread was faster.
+//! Writes a Parquet file with two threads: the caller fills one row group while a background thread encodes and
+//! writes the one before it. Two row groups are passed back and forth. The content of the file depends on the rows
+//! alone, never on which thread was faster.
 
 use std::io;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use crate::streams::Column;
 
 type File = SerializedFileWriter<HashingSink>;
 
-/// The row group that is being filled, and the file that full ones go to.
+/// A Parquet file that is being written: the row group that is being filled, and the thread that writes full ones.
 pub struct ParquetRows {
     group: Group,
-    /// The bytes of cells at which a row group is full.
+    /// The size, in bytes of cells in memory, at which a row group is full.
     most: usize,
     is_empty: bool,
     writing: Writing,
 }
 
 impl ParquetRows {
-    /// Begins a file with row groups of `most` bytes of cells.
+    /// Begins a file in `sink`. A row group is full when its cells occupy `most` bytes.
     pub fn begin(
         options: &ParquetOptions,
         sink: HashingSink,
@@ -45,7 +45,7 @@ impl ParquetRows {
 }
 
 impl Rows for ParquetRows {
-    /// Counts as the file's size the bytes written of it and the cells not written yet, before their compression.
+    /// As the file's size, counts the bytes written to the file and the cells that are not written yet, uncompressed.
     fn write(&mut self, cells: &[Cell<'_>], most: Option<u64>) -> io::Result<bool> {
         let size = self.writing.bytes() + self.group.bytes() + group::size(cells);
         if most.is_some_and(|most| !self.is_empty && size as u64 > most) {
@@ -67,20 +67,20 @@ impl Rows for ParquetRows {
     }
 }
 
-/// The thread that writes full row groups.
+/// The background thread that writes full row groups, and what passes between it and the caller.
 struct Writing {
     full: Option<SyncSender<Group>>,
-    /// Emptied groups, each with the number of bytes that the file had at that moment.
+    /// Receives emptied row groups, each with the size of the file at that moment, in bytes.
     emptied: Receiver<(Group, usize)>,
     thread: Option<JoinHandle<io::Result<File>>>,
-    /// The bytes in the file, without the group that is being written.
+    /// The size of the file in bytes, without the row group that is being written.
     written: usize,
-    /// The bytes of cells of the group that is being written.
+    /// The size, in bytes of cells in memory, of the row group that is being written.
     under_way: usize,
 }
 
 impl Writing {
-    /// Starts the thread. `spare` is the group that the caller gets for its first full one.
+    /// Starts the thread. `spare` is the empty row group that the caller gets in exchange for its first full one.
     fn begin(mut file: File, spare: Group) -> io::Result<Writing> {
         let (full, to_write) = sync_channel::<Group>(1);
         let (give, emptied) = sync_channel(1);
@@ -102,12 +102,13 @@ impl Writing {
         Ok(Writing { full: Some(full), emptied, thread: Some(thread), written, under_way: 0 })
     }
 
-    /// Returns the bytes written and the bytes of cells that are being written.
+    /// Returns the bytes written to the file plus the bytes of the cells that are being written.
     fn bytes(&self) -> usize {
         self.written + self.under_way
     }
 
-    /// Hands over a full group once the one before it is written, and leaves an empty one in its place.
+    /// Waits until the row group before this one is written. Then passes `group` to the thread, and puts an empty one
+    /// in its place.
     fn swap(&mut self, group: &mut Group) -> io::Result<()> {
         let Ok((empty, written)) = self.emptied.recv() else { return Err(self.why()) };
         (self.written, self.under_way) = (written, group.bytes());
@@ -123,8 +124,7 @@ impl Writing {
         self.end().err().unwrap_or_else(|| io::Error::other("the thread that writes the file has ended"))
     }
 
-    /// Waits until all handed-over groups are written. Returns the file, or the error that kept it from being
-    /// written.
+    /// Waits until the thread has written all row groups. Returns the file, or the error that stopped the thread.
     fn end(&mut self) -> io::Result<File> {
         self.full = None;
         let thread = self.thread.take().ok_or_else(|| io::Error::other("the file has failed before"))?;
@@ -132,7 +132,7 @@ impl Writing {
     }
 }
 
-/// Waits for the thread, so that nothing writes to a file that was given up.
+/// Waits for the thread, so that nothing writes to the file after it was abandoned.
 impl Drop for Writing {
     fn drop(&mut self) {
         drop(self.end());

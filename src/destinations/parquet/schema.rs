@@ -11,22 +11,23 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use super::ParquetOptions;
 use crate::streams::{Column, ColumnKind};
 
-/// Readers parse this form (`parquet-mr version 1.2.3`), so it must keep it.
+/// The program's name and version in the file. Readers parse the form `parquet-mr version 1.2.3`, so the text must
+/// have it.
 const CREATED_BY: &str = concat!("qpien-sync version ", env!("CARGO_PKG_VERSION"));
 
-/// The level of Zstandard. Text files use the same.
+/// The compression level of Zstandard, the same as for text files.
 const LEVEL: i32 = 3;
 
-/// A bloom filter lets one of a hundred absent ids pass.
+/// The share of absent ids for which a bloom filter wrongly says that they may be present.
 const FALSE_POSITIVES: f64 = 0.01;
 
-/// Makes the schema of a file.
+/// Makes the Parquet schema of a file with these columns.
 pub fn of(columns: &[Column]) -> Result<TypePtr> {
     let fields = columns.iter().map(|c| field(c).map(Arc::new)).collect::<Result<_>>()?;
     Type::group_type_builder("record").with_fields(fields).build().map(Arc::new)
 }
 
-/// Returns whether a column is never null.
+/// Returns whether a column is never null in any row.
 pub fn is_required(column: &Column) -> bool {
     matches!(column.name, "_id" | "_seq" | "_op")
 }
@@ -42,7 +43,8 @@ fn field(column: &Column) -> Result<Type> {
     Type::primitive_type_builder(column.name, physical).with_logical_type(logical).with_repetition(repetition).build()
 }
 
-/// Returns how a file is written. No row group holds more than `rows` rows.
+/// Returns the settings with which a file is written. `rows` is the largest possible number of rows in a row group,
+/// from which the size of the bloom filters follows.
 pub fn properties(options: &ParquetOptions, columns: &[Column], rows: usize) -> Result<WriterProperties> {
     let compression =
         if options.is_compressed { Compression::ZSTD(ZstdLevel::try_new(LEVEL)?) } else { Compression::UNCOMPRESSED };

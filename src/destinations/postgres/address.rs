@@ -1,8 +1,7 @@
-//! Reads the address of a database from a URL. Only its host and its database are ever shown.
+//! Parses the URL of a PostgreSQL database. Messages show only its host and its database.
 //!
-//! TLS is all or nothing: a server without TLS, or with a certificate that is not trusted, gets no password. The
-//! modes of libpq in between (`prefer`, `allow`) would give the password to any server that answers first, so they
-//! are refused.
+//! The password is sent only over TLS with a trusted certificate, or if the URL switches TLS off. The modes of libpq
+//! in between (`prefer`, `allow`) would send the password to any server that answers first, so they are refused.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +13,7 @@ use tokio_postgres::config::{Host, SslMode};
 
 use crate::destinations::location::canonical;
 
-/// A database of a server.
+/// The parsed URL of a database.
 #[derive(Clone)]
 pub struct Address {
     config: Arc<Config>,
@@ -22,19 +21,19 @@ pub struct Address {
     trust: Trust,
 }
 
-/// The certificates that are trusted.
+/// Which certificates a connection trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// No TLS: others on the network can read the connection.
+    /// No TLS, so that others on the network can read the connection.
     Plain,
-    /// The certificates of this system.
+    /// The certificates that this system trusts.
     System,
-    /// The certificates in this file (PEM).
+    /// The root certificates in this file (PEM).
     File(PathBuf),
 }
 
 impl Address {
-    /// Reads a URL. An error says what is wrong with it and shows nothing of it.
+    /// Parses a URL. The error message says what is wrong with the URL and shows no part of it.
     pub fn read(url: &str) -> Result<Address, String> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("is no URL that begins with postgres://".into());
@@ -67,17 +66,17 @@ impl Address {
         Ok(Address { config: Arc::new(config), place, trust })
     }
 
-    /// Returns `host/database`.
+    /// Returns `host/database`, for display.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// Returns the connection's settings, password included.
+    /// Returns the settings of the connection, with the password.
     pub(super) fn config(&self) -> Config {
         Config::clone(&self.config)
     }
 
-    /// Returns which certificates are trusted.
+    /// Returns which certificates the connection trusts.
     pub fn trust(&self) -> &Trust {
         &self.trust
     }
@@ -89,8 +88,8 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Returns the one name of a host, however a URL spells it, with the port unless it is 5432. A host name is in lower
-/// case without the dot at its end, an address in its short form, and a folder of sockets as its real path.
+/// Returns the canonical name of a host, with the port unless it is 5432. A host name is in lower case without a dot
+/// at its end, an IP address in its short form, and a folder of sockets is its real path.
 fn shown(host: &Host, port: u16) -> String {
     let host = match host {
         Host::Tcp(name) => match name.parse::<IpAddr>() {
@@ -104,7 +103,7 @@ fn shown(host: &Host, port: u16) -> String {
     if port == 5432 { host } else { format!("{host}:{port}") }
 }
 
-/// Returns whether a host is this machine, so that nobody else can read the connection.
+/// Returns whether a host is this machine, so that nobody else can read an unencrypted connection.
 fn is_here(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),

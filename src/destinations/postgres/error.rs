@@ -1,8 +1,8 @@
-//! Puts an error of the server into words, as far as they may be repeated.
+//! Turns an error of the server into a message that quotes no data.
 //!
-//! PostgreSQL quotes data: a row in the DETAIL of a broken constraint, a value in the message about one that cannot
-//! be read, anything in what a trigger raises. So DETAIL, HINT and CONTEXT are never shown. A message is shown only
-//! for classes of errors whose messages name objects and no values. The server's own log has the rest.
+//! PostgreSQL quotes data: a row in the DETAIL of a violated constraint, a value in the message about an unreadable
+//! value, anything in an error that a trigger raises. So DETAIL, HINT and CONTEXT are never shown. A message is shown
+//! only for classes of errors whose messages name objects and no values. The server's own log has the rest.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -10,16 +10,16 @@ use std::fmt::Write as _;
 use crate::destinations::postgres::pooler;
 use crate::error::{Kind, quote, tls_fault};
 
-/// The classes of SQLSTATE whose messages name connections, objects, rights, limits and constraints.
+/// The SQLSTATE classes whose messages name connections, objects, rights, limits and constraints, but no values.
 const SHOWN: [&str; 16] =
     ["08", "0A", "23", "25", "28", "2B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0"];
 
-/// The SQLSTATEs, or their beginnings, of a server that is unavailable for now: a lost connection, a server that
-/// starts or stops, no free connection.
+/// The SQLSTATEs, or their beginnings, of a server that is unavailable for the moment: a lost connection, a server
+/// that starts or stops, no free connection.
 const PASSING: [&str; 6] = ["08", "57P01", "57P02", "57P03", "57P05", "53300"];
 
-/// Classifies an error: `DestinationUnreachable` if it may pass by itself (the server cannot be reached or is not
-/// ready), `DestinationUnwritable` otherwise.
+/// Classifies an error: `DestinationUnreachable` if a later attempt may succeed (the server cannot be reached or is
+/// not ready), `DestinationUnwritable` otherwise.
 pub fn kind(error: &tokio_postgres::Error) -> Kind {
     let passes = match error.as_db_error() {
         Some(db) => may_pass(db.code().code()),
@@ -43,7 +43,7 @@ fn is_of_the_wire(error: &tokio_postgres::Error) -> bool {
     false
 }
 
-/// Returns one line for the operator.
+/// Returns the error as one line for the operator, without data.
 pub fn told(error: &tokio_postgres::Error) -> String {
     let Some(db) = error.as_db_error() else {
         let (mut all, mut cause) = (error.to_string(), error.source());
@@ -56,8 +56,8 @@ pub fn told(error: &tokio_postgres::Error) -> String {
     worded(db.code().code(), db.message(), is_raised(db.routine(), db.where_()))
 }
 
-/// Returns whether a function in the database has made the message. Such a message may say anything, whatever its
-/// SQLSTATE.
+/// Returns whether the message comes from a function in the database, such as a trigger. Such a message may quote
+/// anything, whatever its SQLSTATE. `routine` and `context` are the error's fields of these names.
 fn is_raised(routine: Option<&str>, context: Option<&str>) -> bool {
     routine == Some("exec_stmt_raise") || context.is_some_and(|context| context.contains("PL/"))
 }

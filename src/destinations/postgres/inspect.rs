@@ -1,5 +1,5 @@
-//! Checks before the first request everything about a database that is known to make a delivery fail. Changes
-//! nothing.
+//! Checks a database before the first request of a run, to find everything that could be known to make a delivery
+//! fail. Changes nothing in the database.
 
 use super::PostgresOptions;
 use super::load::{fresh, plan};
@@ -9,10 +9,10 @@ use crate::destinations::postgres::watermark;
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
 
-/// The oldest server version that is accepted.
+/// The oldest accepted version of the server, as PostgreSQL numbers versions: 12.0.
 const OLDEST: i32 = 120_000;
 
-/// Checks the server, the user's rights, and the tables of these streams.
+/// Checks the server's version and encoding, the user's rights, and the tables of these streams.
 pub fn inspect(
     session: &Session,
     options: &PostgresOptions,
@@ -56,8 +56,8 @@ pub fn inspect(
     Ok(())
 }
 
-/// Refuses a table whose rows a policy filters for this user, who would neither delete nor change the rows that are
-/// hidden.
+/// Returns an error if a row-level policy hides rows of a table from this user, because a delivery could neither
+/// delete nor change those rows. `told` is the table's name in messages.
 fn unfiltered(session: &Session, table: &str, told: &str) -> Result<()> {
     if !session.value("SELECT row_security_active($1::text::regclass)", &[&table])? {
         return Ok(());

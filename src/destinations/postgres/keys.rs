@@ -1,33 +1,35 @@
-//! Tells which ids cannot be keys of a table. PostgreSQL's text has no U+0000, and replacing it would make one key of
-//! two ids. An index holds no key longer than a third of a page. Records with such ids are set aside at this
-//! destination: the rest is delivered, and each delivery names them until they are gone from the source.
+//! Finds ids that cannot be keys of a PostgreSQL table. PostgreSQL's text type cannot hold U+0000, and replacing that
+//! character could make two ids equal. An index holds no key longer than a third of a page. Records with such ids are
+//! set aside at this destination: the rest is delivered, and each delivery names them until they are gone from the
+//! source.
 
 use std::collections::BTreeSet;
 
 use crate::error::escape;
 
-/// The longest id, in bytes, that the index of a primary key takes: 2,704 for its entry, less two headers.
+/// The longest id, in bytes, that a primary key's index can hold: 2,704 bytes for an entry, less two headers.
 pub const LONGEST: usize = 2692;
 
-/// The most records that are named.
+/// The largest number of such records that are named.
 const NAMED: usize = 1000;
 
-/// Returns whether an id can be a key, whatever other ids there are.
+/// Returns whether an id can be a key of the table.
 pub fn is_key(id: &str) -> bool {
     id.len() <= LONGEST && memchr::memchr(0, id.as_bytes()).is_none()
 }
 
-/// The escaped ids of a stream's records that are set aside.
+/// The escaped ids of a stream's records that the table cannot hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aside(BTreeSet<String>);
 
 impl Aside {
-    /// Begins with the records that were set aside before.
+    /// Begins with the records that earlier deliveries could not write.
     pub fn before(names: Vec<String>) -> Aside {
         Aside(names.into_iter().collect())
     }
 
-    /// Adds a record whose id cannot be a key, or removes it if it is gone from the source.
+    /// Adds a record whose id cannot be a key. If `is_there` is not set, the record is gone from the source and is
+    /// removed instead.
     pub fn put(&mut self, id: &str, is_there: bool) {
         let name = escape(id);
         if !is_there {
@@ -37,7 +39,7 @@ impl Aside {
         }
     }
 
-    /// Returns their escaped ids, fit to be shown and stored.
+    /// Returns the escaped ids of these records, which can safely be displayed and stored.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().cloned().collect()
     }

@@ -17,33 +17,34 @@ use crate::quantity::counted;
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
 
-/// Describes the table that a stream must have.
+/// Describes the table that a stream must have in the database.
 pub fn plan(options: &PostgresOptions, stream: Stream) -> Table {
     let columns = [stream.columns(), &[EXTRA], &OF_A_CHANGE].concat();
     Table::new(&options.schema, stream.name(), &columns, options.tombstones)
 }
 
-/// Returns whether nothing was ever delivered.
+/// Returns whether nothing was ever delivered, according to the stream's watermark. `None` means that there is no
+/// watermark.
 pub fn fresh(mark: Option<&Watermark>) -> bool {
     mark.is_none_or(|mark| mark.columns.is_empty())
 }
 
-/// How far a stream has come.
+/// How far a stream has been delivered to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reached {
-    /// Everything up to this seq is there.
+    /// All changes up to this seq were delivered; 0 means nothing was.
     Seq(i64),
-    /// The table is gone, or a column of it that had been filled. Everything must be delivered again.
+    /// The table, or a column that a delivery had filled, no longer exists. Everything must be delivered again.
     Damaged,
 }
 
-/// Tells people how to empty a schema.
+/// Returns a sentence that says how to empty a schema so that the next delivery fills it again.
 pub fn to_empty(schema: &str) -> String {
     format!("TRUNCATE the tables of the streams and {}", watermark::told(schema))
 }
 
-/// Returns how far a stream has come by its watermark. Returns an error if another mirror than `mirror` filled the
-/// table.
+/// Returns how far a stream has been delivered, according to its watermark. Returns an error if another mirror than
+/// `mirror` filled the table.
 pub fn reached(session: &Session, options: &PostgresOptions, mirror: &str, stream: Stream) -> Result<Reached> {
     let Some(mark) = watermark::read(session, &options.schema, stream)? else { return Ok(Reached::Seq(0)) };
     if mark.mirror != mirror && !fresh(Some(&mark)) {
@@ -64,21 +65,21 @@ pub fn reached(session: &Session, options: &PostgresOptions, mirror: &str, strea
 
 /// A delivery in progress.
 pub struct Load<'l> {
-    /// The session that it goes through.
+    /// The session with the database.
     pub session: &'l Session,
-    /// The schema that it goes to, and how.
+    /// The database, the schema, and how rows are written.
     pub options: &'l PostgresOptions,
     /// The job's settings for the destination.
     pub terms: DestinationTerms,
-    /// What is delivered.
+    /// The delivery that is being made.
     pub delivery: &'l Delivery,
-    /// The mirror that it reads from.
+    /// The reader of the mirror's records.
     pub reader: &'l dyn Reader,
 }
 
 impl Load<'_> {
-    /// Delivers a stream: everything of it if this returns `Ok`. After an error nothing is stored, unless only the
-    /// answer to COMMIT was lost.
+    /// Delivers one stream in one transaction. After an error nothing was stored, with one exception: if the answer
+    /// to COMMIT was lost, everything may have been stored.
     pub fn stream(&self, offer: &Offer) -> Result<Receipt> {
         self.session.run("BEGIN")?;
         match self.in_transaction(offer) {
@@ -174,8 +175,8 @@ impl Load<'_> {
         Ok(receipt)
     }
 
-    /// Checks that the table became what was written. A rule, a trigger or a policy of the table may have kept a row
-    /// as it was without an error.
+    /// Returns an error if a row of the table is not as it was written. A rule, a trigger or a policy of the table
+    /// may have kept an old row without an error.
     fn make_sure(&self, table: &Table, staged: StagingContent) -> Result<()> {
         let undone: i64 = self.session.value(&merge::undone(table, staged, self.options.tombstones), &[])?;
         if undone == 0 {
@@ -193,7 +194,8 @@ impl Load<'_> {
         Ok(reached(self.session, self.options, &self.delivery.mirror, stream)? == Reached::Damaged)
     }
 
-    /// Returns the offered range, or `None` if the table has it already. Returns an error if the range leaves a gap.
+    /// Returns the offered range, or `None` if the table already has it. Returns an error if there is a gap before
+    /// the range.
     fn wanted(&self, offer: &Offer) -> Result<Option<SeqRange>> {
         let next = match reached(self.session, self.options, &self.delivery.mirror, offer.stream)? {
             Reached::Seq(seq) => seq.saturating_add(1),
@@ -207,8 +209,8 @@ impl Load<'_> {
         Ok(Some(range))
     }
 
-    /// Copies a range into the staging table. Returns the number of rows, the number of values that did not fit, and
-    /// the years of its timestamps.
+    /// Copies the records of a range into the staging table. Adds records with ids that the table cannot hold to
+    /// `aside`. Returns the number of rows, the number of values that did not fit, and the years of the timestamps.
     fn stage(&self, offer: &Offer, range: SeqRange, aside: &mut Aside) -> Result<(u64, u64, YearsOfColumns)> {
         let (session, is_snapshot) = (self.session, self.terms.content == Content::Snapshot);
         let mut shape = RowBuilder::new(offer, true, self.delivery.dates[offer.stream], Content::Changes);

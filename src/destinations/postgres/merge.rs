@@ -1,26 +1,26 @@
-//! Merges the staging table into the stream's table, in plain set-based statements that every PostgreSQL since 12
-//! has.
+//! Makes the SQL statements that merge the staging table into the stream's table. They are plain set-based statements
+//! that every PostgreSQL since 12 supports.
 
 use super::TombstoneRows;
 use super::tables::{DELETED, OP, Table};
 
-/// The staging table. It ends with its transaction.
+/// The name of the staging table, a temporary table that is dropped with its transaction.
 pub const STAGING: &str = "pg_temp._qpien_staging";
 
-/// What the staging table holds.
+/// Which rows the staging table holds, and so how they are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StagingContent {
-    /// Changes: a row replaces one with a lower `_seq`.
+    /// Changes. A row replaces one with a lower `_seq`.
     Changes,
-    /// Every change from the first on, because a column was added after its rows: a row replaces one with a lower or
+    /// Every change from the first on, because a column was added after its rows. A row replaces one with a lower or
     /// equal `_seq`.
     Refill,
-    /// Every record: the table becomes equal to the staging table.
+    /// Every current record. The table becomes equal to the staging table.
     Snapshot,
 }
 
-/// Returns the statements, in order. They leave an equal row alone, so that the table does not grow if nothing has
-/// changed.
+/// Returns the SQL statements of the merge, in order. A row that is already equal is not written, so that the table
+/// does not grow if nothing has changed. `has_flags` says whether the table may hold rows that are marked as deleted.
 pub fn statements(table: &Table, staged: StagingContent, tombstones: TombstoneRows, has_flags: bool) -> Vec<String> {
     let name = &table.name;
     let mut all = Vec::new();
@@ -55,8 +55,8 @@ pub fn statements(table: &Table, staged: StagingContent, tombstones: TombstoneRo
     all
 }
 
-/// Returns the query that counts the rows that did not become what was staged: rows that are missing, older, or there
-/// in spite of their deletion, and for a snapshot rows that should be gone.
+/// Returns the query that counts the rows that are not as the staging table wanted them: rows that are missing, too
+/// old, or still there although they were deleted; for a snapshot also rows that are not in it.
 pub fn undone(table: &Table, staged: StagingContent, tombstones: TombstoneRows) -> String {
     let name = &table.name;
     let stays = if tombstones == TombstoneRows::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };

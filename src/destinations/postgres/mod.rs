@@ -1,11 +1,12 @@
 //! Delivers to PostgreSQL, 12 and later: one table for each stream, which holds the stream's current records.
 //!
-//! A stream is delivered in one transaction. Its rows go by binary COPY into a staging table and from there into the
-//! table (`merge.rs`). The watermark, which tells how far the stream has come (`watermark.rs`), moves in the same
-//! transaction. Whenever a process is killed, the rows and the watermark are both there, or neither is. If the answer
-//! to COMMIT is lost, the watermark tells what happened.
+//! A stream is delivered in one transaction. Its rows are sent by binary COPY to a staging table and merged from
+//! there into the stream's table (`merge.rs`). The same transaction updates the watermark (`watermark.rs`), which
+//! records up to which seq the stream was delivered. Whenever a process is killed, both the rows and the watermark
+//! are stored, or neither. If the answer to COMMIT is lost, the watermark shows whether it succeeded.
 //!
-//! If a table is gone, or a column of it that had been filled, the stream is delivered again from its first change.
+//! If a table, or a column that a delivery had filled, no longer exists, the stream is delivered again from its first
+//! change.
 
 pub mod address;
 mod error;
@@ -33,38 +34,38 @@ use crate::record::Reader;
 use crate::record::volatile::Volatile;
 use crate::streams::Stream;
 
-/// What happens to the row of a record that is gone.
+/// What happens to the row of a deleted record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TombstoneRows {
-    /// The row is deleted.
+    /// Deletes the row.
     Delete,
-    /// The row stays, with `_deleted` true.
+    /// Keeps the row, and sets its `_deleted` to true.
     Flag,
 }
 
-/// The schema of a database to deliver to, and how.
+/// Which database and schema to deliver to, and how.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct PostgresOptions {
     pub address: Address,
-    /// In lower case, as PostgreSQL folds a name without quotes.
+    /// The name of the schema, in lower case, as PostgreSQL converts a name without quotes.
     pub schema: String,
     pub tombstones: TombstoneRows,
     /// How long a delivery waits for a server that cannot be reached. The check before a run does not wait.
     pub retry_for: Duration,
 }
 
-/// The first and the longest pause between two tries to connect.
+/// The first and the longest pause between two attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 impl PostgresOptions {
-    /// Returns its name, for display.
+    /// Returns the name of the database and the schema, for display.
     pub fn place(&self) -> String {
         format!("{} (schema {})", self.address.place(), self.schema)
     }
 }
 
-/// The destination.
+/// A destination of tables in a PostgreSQL schema.
 pub struct Postgres {
     options: PostgresOptions,
     terms: DestinationTerms,
@@ -74,26 +75,26 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes the destination of these streams. Does not connect.
+    /// Describes the destination. `streams` are those that the job delivers to it. Does not connect.
     pub fn new(options: PostgresOptions, terms: DestinationTerms, streams: Vec<Stream>) -> Postgres {
         Postgres { options, terms, streams, holder: String::new(), session: None }
     }
 
-    /// Checks as far as looking allows whether it could be written, and leaves nothing behind. Returns the server's
-    /// version.
+    /// Checks the database as far as possible without writing. Returns the server's version.
     pub fn look(&self) -> Result<String> {
         let session = self.open("a check")?;
         inspect(&session, &self.options, self.terms, &self.streams)?;
         session.value("SELECT current_setting('server_version')", &[])
     }
 
-    /// Returns the state of a stream, or `None` if it was never delivered.
+    /// Returns how far a stream has been delivered and what is wrong with its table. Returns `None` if the stream was
+    /// never delivered.
     pub fn standing(&self, stream: Stream) -> Result<Option<read_back::StreamState>> {
         read_back::standing(&self.open("a verification")?, &self.options, stream)
     }
 
-    /// Returns what [`Destination::delivered`] and [`Destination::filled`] would return, without a lock and without
-    /// writing.
+    /// Returns what [`Destination::delivered`] and [`Destination::filled`] would return, without locking or writing
+    /// anything.
     pub fn glance(&self, mirror: &str, stream: Stream) -> Result<(i64, Filled)> {
         let session = self.open("a check")?;
         if watermark::exists(&session, &self.options.schema)? {
@@ -103,8 +104,8 @@ impl Postgres {
         }
     }
 
-    /// Hands every record of a stream to `each`. `parent` is the column that refers to another stream. The values
-    /// that `volatile` describes are left out of a record's print.
+    /// Calls `each` with every record of a stream. `parent` is the column that refers to another stream. The values
+    /// that `volatile` describes are left out of a record's hash.
     pub fn records(
         &self,
         stream: Stream,
@@ -115,7 +116,7 @@ impl Postgres {
         read_back::records(&self.open("a verification")?, &self.options, (stream, parent), volatile, each)
     }
 
-    /// Returns whether a table can hold a record of this id.
+    /// Returns whether a table can hold a record with this id.
     pub fn can_hold(id: &str) -> bool {
         keys::is_key(id)
     }
@@ -139,7 +140,8 @@ impl Postgres {
         }
     }
 
-    /// Makes sure that there is a session: opens and locks a new one if the last is lost.
+    /// Makes sure that there is a working session. If the last one is lost, opens a new one and locks the schema
+    /// again.
     fn connect(&mut self) -> Result<()> {
         let is_alive = self.session.as_ref().is_some_and(|s| !s.is_lost() && s.run("SELECT 1").is_ok());
         if !is_alive {
@@ -220,7 +222,7 @@ impl Destination for Postgres {
     }
 }
 
-/// Returns the last seq of a stream by its watermark, or 0 if everything must be delivered again.
+/// Returns the last seq of a stream, according to its watermark. Returns 0 if everything must be delivered again.
 fn seq(session: &Session, options: &PostgresOptions, mirror: &str, stream: Stream) -> Result<i64> {
     Ok(match reached(session, options, mirror, stream)? {
         Reached::Seq(seq) => seq,
@@ -228,7 +230,7 @@ fn seq(session: &Session, options: &PostgresOptions, mirror: &str, stream: Strea
     })
 }
 
-/// Returns what a stream's watermark records about how its table was filled.
+/// Returns what a stream's watermark records about its last delivery.
 fn filled(session: &Session, options: &PostgresOptions, stream: Stream) -> Result<Filled> {
     let mark = watermark::read(session, &options.schema, stream)?;
     Ok(mark.map(|mark| Filled { delivery_id: mark.delivery_id, masks: mark.masks }).unwrap_or_default())

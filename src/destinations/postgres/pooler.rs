@@ -1,12 +1,12 @@
-//! Detects a pooler that hands out transactions (`PgBouncer` with `pool_mode = transaction` or `statement`, and
-//! others of its kind). Behind it one session of this program is served by many of the server's, each lent for a
-//! moment. A setting stays with the session that another client gets next, and a lock meant for the whole run is held
-//! by a stranger. So the detection comes before any setting.
+//! Detects a connection pooler that assigns a server session to each transaction (`PgBouncer` with `pool_mode =
+//! transaction` or `statement`, and similar ones). Behind such a pooler, different server sessions serve one session
+//! of this program in turn. A setting then stays with a session that another client gets next, and a lock meant for
+//! the whole run is held by a stranger. So the detection comes before any setting.
 //!
-//! Two sessions ask in turn which server process serves them. A server has one process for each session, always the
-//! same. A pooler gives the second session the process that the first has just returned, or it gives the first
-//! session another process than before. Which process it lends depends on its other clients at that moment, so the
-//! sessions ask several times.
+//! Two sessions ask in turn which server process serves them. Without a pooler, each session always has the same
+//! process of its own. A pooler gives the second session the process that the first has just returned, or gives the
+//! first session another process than before. Which process it gives depends on its other clients at that moment, so
+//! the sessions ask several times.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -14,23 +14,23 @@ use std::sync::{Mutex, PoisonError};
 use super::session::Session;
 use crate::error::Result;
 
-/// The message about such a pooler.
+/// The error message about such a pooler.
 pub const TOLD: &str = "a pooler that hands out transactions stands in front of the server (PgBouncer's pool_mode = transaction, \
     or its kind), and a run needs a session of its own for its lock: give the server's own address, or a port of the pooler that \
     hands out sessions";
 
-/// The SQLSTATEs of a prepared statement that the session does not know, or prepares twice. A server that is used
-/// directly never reports them.
+/// The SQLSTATEs for a prepared statement that is unknown to the session, or that already exists in it. Without a
+/// pooler, they never occur.
 pub const OF_ANOTHER_SESSION: [&str; 2] = ["26000", "42P05"];
 
-/// How often the sessions ask.
+/// How many times the two sessions ask which process serves them.
 const TIMES: u32 = 16;
 
-/// The addresses that were found to be servers in this process. They are not checked again.
+/// The addresses at which this process has found no such pooler. They are not checked again.
 static SERVERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Returns an error if a pooler that hands out transactions answers at `server`, an address. Returns `Ok` if a second
-/// session cannot be opened, because nothing can be found out then.
+/// Returns an error if a pooler that assigns sessions to transactions answers at the address `server`. `another`
+/// opens a second session for the test. Returns `Ok` if that fails, because then nothing can be found out.
 pub fn refuse(server: &str, session: &Session, another: impl FnOnce() -> Result<Session>) -> Result<()> {
     if SERVERS.lock().unwrap_or_else(PoisonError::into_inner).contains(server) {
         return Ok(());
@@ -46,7 +46,7 @@ pub fn refuse(server: &str, session: &Session, another: impl FnOnce() -> Result<
     Ok(())
 }
 
-/// Returns the server process that serves a session now.
+/// Returns the id of the server process that serves a session at this moment.
 fn process(session: &Session) -> Result<String> {
     session.plain("SELECT pg_backend_pid()")
 }

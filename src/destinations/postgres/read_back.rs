@@ -1,5 +1,5 @@
-//! Reads a schema back for `verify`. It finds faults of a table itself. Of each row it reads the id, the seq, the
-//! reference and a print (a hash of all cells but the volatile values), some thousand rows at a time.
+//! Reads the tables of a schema back for `verify`. Looks for faults of each table itself. Of each row, reads the id,
+//! the seq, the reference and a hash of all cells but the volatile values, some thousand rows at a time.
 
 use std::borrow::Cow;
 
@@ -19,40 +19,41 @@ use crate::record::Change;
 use crate::record::volatile::Volatile;
 use crate::streams::{Column, ColumnKind, Stream};
 
-/// The number of rows fetched at a time.
+/// The number of rows fetched from the server at a time.
 const FETCH: usize = 10_000;
 
-/// The state of a stream in the database.
+/// How far a stream has been delivered to the database, and what is wrong with its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamState {
-    /// The mirror that it comes from.
+    /// The id of the mirror that the records come from.
     pub mirror: String,
-    /// The seq that it has reached.
+    /// The last seq that was delivered.
     pub seq: i64,
-    /// The run that delivered last; 0 if none did.
+    /// The run that made the last delivery; 0 if there was none.
     pub run: i64,
-    /// The delivery that brought the last changes. `None` if an earlier version delivered them.
+    /// The id of the delivery that brought the last changes. `None` if an earlier version delivered them.
     pub delivery_id: Option<String>,
-    /// The fingerprint of the masks that its rows went through. `None` if an earlier version delivered them.
+    /// The fingerprint of the masks that were applied to the rows. `None` if an earlier version delivered them.
     pub masks: Option<String>,
-    /// Whether nothing of it was ever delivered, because it was held from the beginning.
+    /// Whether nothing was ever delivered, because the stream was held from the beginning.
     pub is_nothing: bool,
-    /// What is wrong with its table. If there is anything, its rows are not read.
+    /// What is wrong with the table, such as a missing column. If there is anything, its rows are not read.
     pub faults: Vec<String>,
 }
 
-/// A record in the table.
+/// What is read of one record in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct StoredRow {
     pub id: String,
     pub seq: Option<i64>,
     pub parent: Option<String>,
-    /// The hash of its own cells and its seq.
+    /// The hash of the record's cells and its seq, without volatile values.
     pub print: i64,
 }
 
-/// Returns the state of a stream, or `None` if it was never delivered.
+/// Returns how far a stream has been delivered and what is wrong with its table. Returns `None` if the stream was
+/// never delivered.
 pub fn standing(session: &Session, options: &PostgresOptions, stream: Stream) -> Result<Option<StreamState>> {
     if !watermark::exists(session, &options.schema)? {
         return Ok(None);
@@ -78,13 +79,14 @@ fn faults(session: &Session, options: &PostgresOptions, stream: Stream, mark: &W
     Ok(faults)
 }
 
-/// Returns the columns that a print is made of, in order: all that a record has, and `_seq`.
+/// Returns the columns that the hash of a row covers, in order: those of the record, and `_seq`.
 fn printed(stream: Stream) -> Vec<Column> {
     typed_columns(stream).iter().chain(&OF_A_CHANGE[..1]).copied().collect()
 }
 
-/// Returns the print of a change as it is delivered, from the cells of its row. Volatile values are left out, because
-/// the mirror keeps the newest ones and delivers them only with the record's next change.
+/// Returns the hash of a row as a delivery would write it, to compare with the one in the table. `cells` is the row
+/// of `change`. Volatile values are left out, because the mirror keeps the newest ones and delivers them only with
+/// the record's next change.
 pub fn row_hash(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatile: &Volatile) -> i64 {
     let own = cells.len() - OF_A_CHANGE.len();
     debug_assert_eq!(cells[own], Cell::Integer(change.seq));
@@ -93,7 +95,8 @@ pub fn row_hash(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatil
     wire::print_of(columns.iter().zip(&values).map(|(column, value)| settled(column, value.as_deref(), volatile)))
 }
 
-/// Returns a value without its volatile parts, in the bytes that the server sends. `None` if nothing remains.
+/// Returns a value without its volatile parts, in the bytes that the server sends. Returns `None` for null, or if no
+/// part remains.
 fn settled<'v>(column: &Column, value: Option<&'v [u8]>, volatile: &Volatile) -> Option<Cow<'v, [u8]>> {
     let text = match column.kind {
         ColumnKind::Id | ColumnKind::Text | ColumnKind::Json => value.and_then(|value| std::str::from_utf8(value).ok()),
@@ -108,7 +111,7 @@ fn settled<'v>(column: &Column, value: Option<&'v [u8]>, volatile: &Volatile) ->
     }
 }
 
-/// The bytes of a value as the server sends them.
+/// The bytes of a value exactly as the server sends them.
 struct Raw<'v>(&'v [u8]);
 
 impl<'v> FromSql<'v> for Raw<'v> {
@@ -121,7 +124,7 @@ impl<'v> FromSql<'v> for Raw<'v> {
     }
 }
 
-/// Hands every record of a stream that is not flagged as deleted to `each`. `parent` is the column that refers to
+/// Calls `each` with every record of a stream that is not marked as deleted. `parent` is the column that refers to
 /// another stream.
 pub fn records(
     session: &Session,

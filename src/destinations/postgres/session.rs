@@ -1,6 +1,6 @@
-//! A connection that is used from a blocking thread. A thread of its own reads and writes the socket, so that the
-//! connection may be idle for the hours that a run reads. Both ends send keep-alives, so that neither waits for a
-//! peer that is gone.
+//! A connection that is used from a thread without an async runtime. A background thread reads and writes the socket,
+//! so that the connection may be idle for the hours that a run reads. Both ends send keep-alives, so that neither
+//! waits for a peer that is gone.
 //!
 //! The session holds an advisory lock on its schema, so that two runs never write to one schema. A killed run's
 //! session ends by itself within moments, and the next run waits for that.
@@ -29,30 +29,32 @@ use super::pooler;
 use crate::destinations::postgres::error;
 use crate::error::{Error, Kind, Result};
 
-/// The parameters of a statement.
+/// The parameters of an SQL statement.
 pub type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
 
-/// The bytes of a COPY that are sent together.
+/// The number of bytes of a COPY that are sent together.
 const CHUNK: usize = 256 * 1024;
 
-/// The settings of every session. No limit of the role ends it half way, commits are durable, and a dead peer is
-/// noticed. No statement waits forever for a locked table, and a policy that would hide rows is an error.
+/// The statements that every session begins with. They ensure that no limit of the role ends the session early, that
+/// commits are durable, that a dead peer is noticed, that no statement waits forever for a locked table, and that a
+/// policy that would hide rows is an error.
 const BEGIN: &str = "SET statement_timeout = 0; SET row_security = off; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s';
     SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6;
     SET client_min_messages = 'error';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
 
-/// Ends the statement of a client that is gone. Not every server has this setting.
+/// A setting with which the server ends the statement of a client that is gone. Servers before PostgreSQL 14 do not
+/// have it.
 const NOTICE_DEATH: &str = "SET client_connection_check_interval = '10s'";
 
 /// How long connecting may take if the URL names no `connect_timeout`.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The first half of the advisory locks' keys. The second half comes from the schema.
+/// The first half of the keys of this program's advisory locks. The second half is a hash of the schema's name.
 const LOCK: i32 = 0x7170_696e;
 
-/// A session of the server.
+/// A session with the server.
 pub struct Session {
     runtime: Option<Runtime>,
     client: Option<Client>,
@@ -61,7 +63,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects, and makes the settings. The server's list of sessions shows `application`.
+    /// Connects, refuses a connection pooler, and makes the settings. `application` is the name that the server's
+    /// list of sessions shows.
     pub fn open(address: &Address, application: &str) -> Result<Session> {
         let session = Session::connect(address, application)?;
         let config = address.config();
@@ -72,7 +75,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Connects, and makes no settings.
+    /// Connects, but makes no settings.
     fn connect(address: &Address, application: &str) -> Result<Session> {
         let place = address.place().to_owned();
         let failed = |why: String| Error::new(Kind::DestinationUnwritable, format!("{place}: {why}"));
@@ -113,7 +116,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Returns the text of one value, through a statement that is not prepared.
+    /// Runs a query without preparing it, and returns the first value as a string.
     pub fn plain(&self, sql: &str) -> Result<String> {
         let messages = wait(self.client()?.simple_query(sql)).map_err(|e| self.told(&e))?;
         let row = messages.iter().find_map(|message| match message {
@@ -127,12 +130,12 @@ impl Session {
         self.client.as_ref().ok_or_else(|| self.failed("the session has ended"))
     }
 
-    /// Returns whether the connection is gone.
+    /// Returns whether the connection is broken or was closed.
     pub fn is_lost(&self) -> bool {
         self.client.as_ref().is_none_or(Client::is_closed)
     }
 
-    /// Makes an error that names this place.
+    /// Makes an error whose message names the destination.
     pub fn failed(&self, why: impl std::fmt::Display) -> Error {
         Error::new(Kind::DestinationUnwritable, format!("{}: {why}", self.place))
     }
@@ -141,7 +144,7 @@ impl Session {
         told(&self.place, error)
     }
 
-    /// Runs statements.
+    /// Runs one or more SQL statements.
     pub fn run(&self, sql: &str) -> Result<()> {
         wait(self.client()?.batch_execute(sql)).map_err(|e| self.told(&e))
     }
@@ -156,14 +159,14 @@ impl Session {
         wait(self.client()?.query(sql, parameters)).map_err(|e| self.told(&e))
     }
 
-    /// Runs a query, and returns its one value.
+    /// Runs a query that returns one row with one value, and returns the value.
     pub fn value<T: for<'r> tokio_postgres::types::FromSql<'r>>(&self, sql: &str, p: Parameters<'_>) -> Result<T> {
         let row = wait(self.client()?.query_one(sql, p)).map_err(|e| self.told(&e))?;
         row.try_get(0).map_err(|e| self.told(&e))
     }
 
-    /// Locks a schema against other sessions of this program, for as long as this one lives. Returns a `Locked` error
-    /// that names the holder if it cannot.
+    /// Locks a schema against other sessions of this program, for as long as this session lives. If another session
+    /// keeps the lock, returns a `Locked` error that names it.
     pub fn lock(&self, schema: &str) -> Result<()> {
         // The holder may be dead and the server about to notice, so this waits for some seconds.
         let key = i32::from_be_bytes(
@@ -185,7 +188,7 @@ impl Session {
         Err(Error::new(Kind::Locked, format!("the schema {schema} of {} is held by {holder}", self.place)))
     }
 
-    /// Begins a binary COPY into a table.
+    /// Begins a binary COPY with the statement `sql`.
     pub fn copy(&self, sql: &str) -> Result<Copy<'_>> {
         let sink = wait(self.client()?.copy_in(sql)).map_err(|e| self.told(&e))?;
         let mut buffer = BytesMut::with_capacity(CHUNK * 2);
@@ -195,7 +198,7 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Ends the connection and waits up to two seconds for that, so that the lock is free when this returns.
+    /// Ends the connection. Waits up to two seconds for its end, so that the lock is free when this function returns.
     fn drop(&mut self) {
         self.client = None;
         let Some(runtime) = self.runtime.take() else { return };
@@ -208,7 +211,7 @@ impl Drop for Session {
     }
 }
 
-/// A COPY in progress. If it is not ended, the server discards it.
+/// A COPY in progress. If [`Copy::end`] is not called, the server discards the rows.
 pub struct Copy<'s> {
     session: &'s Session,
     sink: Pin<Box<CopyInSink<Bytes>>>,
@@ -216,7 +219,7 @@ pub struct Copy<'s> {
 }
 
 impl Copy<'_> {
-    /// Sends a row that `write` adds to the buffer.
+    /// Adds a row, which `write` appends to the buffer. Sends the buffer if it is full.
     pub fn row<T>(&mut self, write: impl FnOnce(&mut BytesMut) -> T) -> Result<T> {
         let written = write(&mut self.buffer);
         if self.buffer.len() >= CHUNK {
@@ -230,7 +233,7 @@ impl Copy<'_> {
         wait(self.sink.send(chunk)).map_err(|e| self.session.told(&e))
     }
 
-    /// Ends the COPY. Returns the number of rows that the server took.
+    /// Ends the COPY. Returns the number of rows that the server has stored.
     pub fn end(mut self) -> Result<u64> {
         super::wire::end(&mut self.buffer);
         self.send()?;
@@ -242,7 +245,8 @@ fn told(place: &str, error: &tokio_postgres::Error) -> Error {
     Error::new(error::kind(error), format!("{place}: {}", error::told(error)))
 }
 
-/// Sets up TLS as the rest of the program does, or with the root certificates of a file.
+/// Sets up TLS with the system's root certificates or with those of a file. Returns `None` for a connection without
+/// TLS.
 fn tls(trust: &Trust) -> std::result::Result<Option<MakeRustlsConnect>, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

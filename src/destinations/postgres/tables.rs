@@ -1,42 +1,43 @@
-//! Describes the tables of the streams: how they are made, what an existing one lacks, and what stands in the way.
+//! Describes the streams' tables: how they are created, which columns an existing table lacks, and why an existing
+//! table cannot be used.
 //!
-//! A table is also its user's: columns, indexes, views and rights that the user has added stay. This program adds the
-//! columns of its own that are missing. It refuses a column of another type, because somebody changed it for a reason
-//! that the program does not know.
+//! A table also belongs to its user: columns, indexes, views and rights that the user has added stay. This program
+//! adds its own columns if they are missing. It refuses a column of another type, because somebody changed it for a
+//! reason that the program does not know.
 
 use super::TombstoneRows;
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::streams::{Column, ColumnKind as Holds};
 
-/// The column that tells what became of a record. It is staged, and not kept in the table.
+/// The column that says whether a change is an insert, an update or a deletion. It exists only in the staging table.
 pub const OP: &str = "_op";
 
-/// The column that marks a deleted record whose row stays.
+/// The column that marks the row of a deleted record, if such rows are kept.
 pub const DELETED: &str = "_deleted";
 
-/// A column that the table must have.
+/// A column that a stream's table must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wanted {
     name: &'static str,
     kind: Holds,
-    /// What follows its type in SQL.
+    /// What follows the type in the SQL definition of the column, such as a default.
     rest: &'static str,
 }
 
-/// A table that a stream must have.
+/// A table as a stream needs it.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// The quoted name, with the schema.
+    /// The quoted name, with the schema, for SQL.
     pub name: String,
     plain: (String, String),
     columns: Vec<Wanted>,
 }
 
-/// What the server has of a table.
+/// A table as it exists on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTable {
-    /// The columns' names and types, as the server writes them.
+    /// The columns' names and types, as the server spells them.
     columns: Vec<(String, String)>,
     is_table: bool,
     /// Whether a unique index on `_id` allows only one row for each id.
@@ -44,23 +45,24 @@ pub struct ServerTable {
 }
 
 impl ServerTable {
-    /// Returns whether all of these columns exist.
+    /// Returns whether the table has all of these columns.
     pub fn has(&self, columns: &[String]) -> bool {
         self.lacks(columns).is_empty()
     }
 
-    /// Returns the columns among these that do not exist.
+    /// Returns those of these columns that the table does not have.
     pub fn lacks<'c>(&self, columns: &'c [String]) -> Vec<&'c String> {
         columns.iter().filter(|wanted| self.columns.iter().all(|(name, _)| name != *wanted)).collect()
     }
 
-    /// Returns whether there may be rows of deleted records.
+    /// Returns whether the table has the column that marks deleted records, so that it may hold rows of deleted
+    /// records.
     pub fn has_flags(&self) -> bool {
         self.columns.iter().any(|(name, kind)| name == DELETED && kind == "boolean")
     }
 }
 
-/// Returns the SQL type for a kind of value.
+/// Returns the SQL type of a column of this kind.
 fn sql_type(kind: Holds) -> &'static str {
     match kind {
         // JSON is kept as text, so that it arrives as it was sent and the type refuses no value.
@@ -71,24 +73,24 @@ fn sql_type(kind: Holds) -> &'static str {
     }
 }
 
-/// Returns a name as PostgreSQL folds it without quotes.
+/// Returns a name in lower case, as PostgreSQL reads it without quotes.
 pub fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// Returns a name in quotes, so that no keyword gets in the way.
+/// Returns a name in lower case and in quotes, so that a name that is an SQL keyword works.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", folded(name).replace('"', "\"\""))
 }
 
-/// Returns the column definitions of a staging table.
+/// Returns the SQL definitions of the columns of a staging table.
 pub fn staged(columns: &[Column]) -> String {
     let of = |c: &Column| format!("{} {}", quoted(c.name), sql_type(c.kind));
     columns.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 impl Table {
-    /// Describes the table for rows that are staged with the columns `rows`.
+    /// Describes the target table of a stream, whose staging table has the columns `rows`.
     pub fn new(schema: &str, stream: &str, rows: &[Column], tombstones: TombstoneRows) -> Table {
         let kept = rows.iter().filter(|c| c.name != OP);
         let mut columns: Vec<Wanted> = kept.map(|c| Wanted { name: c.name, kind: c.kind, rest: rest(c) }).collect();
@@ -99,7 +101,7 @@ impl Table {
         Table { name, plain: (folded(schema), folded(stream)), columns }
     }
 
-    /// Returns `schema.table`, for SQL.
+    /// Returns the quoted `schema.table`, for SQL.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -109,12 +111,12 @@ impl Table {
         format!("{}.{}", self.plain.0, self.plain.1)
     }
 
-    /// Returns the quoted names of the columns that records have.
+    /// Returns the quoted names of the columns that a delivery writes, without the mark of deleted records.
     pub fn names(&self) -> Vec<String> {
         self.columns.iter().filter(|c| c.name != DELETED).map(|c| quoted(c.name)).collect()
     }
 
-    /// Looks the table up. Returns `None` if it does not exist.
+    /// Reads the table's definition from the server. Returns `None` if the table does not exist.
     pub fn look(&self, session: &Session) -> Result<Option<ServerTable>> {
         let (schema, table) = (&self.plain.0, &self.plain.1);
         let of = session.rows(
@@ -140,7 +142,7 @@ impl Table {
         }))
     }
 
-    /// Returns an error if the table that exists cannot become this one.
+    /// Returns an error if the existing table `found` cannot be used, even with columns added.
     pub fn fits(&self, found: &ServerTable) -> Result<()> {
         let refused = |why: String| Err(Error::new(Kind::DestinationRefused, why));
         let told = self.told();
@@ -170,12 +172,12 @@ impl Table {
         Ok(())
     }
 
-    /// Returns whether the table has rows.
+    /// Returns whether the table on the server has any row.
     pub fn has_rows(&self, session: &Session) -> Result<bool> {
         session.value(&format!("SELECT EXISTS (SELECT FROM {})", self.name), &[])
     }
 
-    /// Returns the columns that a delivery fills, as the server names them.
+    /// Returns the names of the columns that a delivery writes, unquoted, as the server spells them.
     pub fn filled(&self) -> Vec<String> {
         self.columns.iter().filter(|c| c.name != DELETED).map(|c| folded(c.name)).collect()
     }
@@ -184,8 +186,8 @@ impl Table {
         self.columns.iter().filter(|c| found.columns.iter().all(|(name, _)| *name != folded(c.name)))
     }
 
-    /// Returns the statement that creates the table or adds its missing columns. Returns `None` if nothing is
-    /// missing.
+    /// Returns the SQL statement that creates the table, or that adds the columns missing from the existing table
+    /// `found`. Returns `None` if nothing is missing.
     pub fn statement(&self, found: Option<&ServerTable>) -> Option<String> {
         let Some(found) = found else {
             let columns: Vec<String> = self.columns.iter().map(Wanted::definition).collect();

@@ -1,5 +1,6 @@
-//! Keeps the watermark of each stream: how far it has come. It is a row of a table beside the data, written in one
-//! transaction with the data. The row also tells people what was proven of the stream, and how fresh it is.
+//! Keeps a watermark for each stream: the seq up to which it was delivered. The watermark is a row of the table
+//! `_qpien_delivered` beside the data, written in one transaction with the data. The row also tells people what was
+//! proven of the stream, and how recent it is.
 
 use crate::destinations::manifest::NOT_IN_JOB;
 use crate::destinations::postgres::session::Session;
@@ -10,7 +11,7 @@ use crate::streams::Stream;
 
 const TABLE: &str = "_qpien_delivered";
 
-/// The columns that the first version did not make, with their types.
+/// The columns that tables made by the first version lack, with their types.
 const LATER: [(&str, &str); 4] = [
     // The delivery that brought the last changes.
     ("delivery_id", "text"),
@@ -25,47 +26,47 @@ const LATER: [(&str, &str); 4] = [
 /// A stream's watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watermark {
-    /// The mirror that feeds the stream.
+    /// The id of the mirror that feeds the stream.
     pub mirror: String,
-    /// The seq up to which everything is there.
+    /// The seq up to which all changes were delivered.
     pub seq: i64,
     /// The number of records in the latest delivery.
     pub records: i64,
-    /// The columns that have been filled.
+    /// The columns that deliveries have written.
     pub columns: Vec<String>,
-    /// The run that delivered last. `None` if nothing was delivered.
+    /// The run that made the last delivery. `None` if nothing was delivered.
     pub run: Option<i64>,
-    /// The fingerprint of the masks that the rows went through. `None` if an earlier version delivered them.
+    /// The fingerprint of the masks that were applied to the rows. `None` if an earlier version delivered them.
     pub masks: Option<String>,
-    /// The delivery that brought the last changes. `None` if an earlier version delivered them.
+    /// The id of the delivery that brought the last changes. `None` if an earlier version delivered them.
     pub delivery_id: Option<String>,
     /// The escaped ids of records that the table cannot hold.
     pub set_aside: Vec<String>,
 }
 
-/// What a delivery has done for a stream.
+/// What a delivery has changed for a stream, to be recorded in the watermark.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
 pub struct DeliveryEffect<'d> {
     pub seq: i64,
     pub records: u64,
     pub columns: &'d [String],
-    /// The id of the delivery, if it brought changes.
+    /// The id of the delivery. `None` if it brought no changes.
     pub id: Option<&'d str>,
     pub set_aside: &'d [String],
 }
 
-/// Returns the table's quoted name, with its schema.
+/// Returns the quoted name of the watermarks' table, with its schema, for SQL.
 pub fn table(schema: &str) -> String {
     format!("{}.{TABLE}", quoted(schema))
 }
 
-/// Returns the table's name, with its schema, for display.
+/// Returns the name of the watermarks' table, with its schema, for display.
 pub fn told(schema: &str) -> String {
     format!("{schema}.{TABLE}")
 }
 
-/// Makes the schema, the table and its later columns if they are missing.
+/// Creates the schema, the watermarks' table and its later columns if they are missing.
 pub fn make(session: &Session, schema: &str) -> Result<()> {
     // `IF NOT EXISTS` would demand the right to create even if the schema exists.
     if !session.value::<bool>("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&schema])? {
@@ -102,7 +103,7 @@ pub fn make(session: &Session, schema: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether the table exists.
+/// Returns whether the watermarks' table exists.
 pub fn exists(session: &Session, schema: &str) -> Result<bool> {
     session.value(
         "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -111,7 +112,7 @@ pub fn exists(session: &Session, schema: &str) -> Result<bool> {
     )
 }
 
-/// Returns an error if the schema is fed by the other kind of content (snapshot or changes).
+/// Returns an error if earlier deliveries to the schema were of the other kind of content (snapshot or changes).
 pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
     let sql = format!("SELECT stream, content FROM {} WHERE content <> $1 ORDER BY stream LIMIT 1", table(schema));
     match session.rows(&sql, &[&content.name()])?.first() {
@@ -126,7 +127,7 @@ pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
     }
 }
 
-/// Reads a stream's watermark, or returns `None` if there is none.
+/// Reads a stream's watermark. Returns `None` if there is none.
 pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Watermark>> {
     // A table that an earlier version made may lack a column.
     let sql = format!(
@@ -149,15 +150,15 @@ pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Wa
     }))
 }
 
-/// Marks the streams that the job does not ask for any more. Their tables stay as they are.
+/// Marks the streams that are not in `of_job` as no longer in the job. Their tables stay unchanged.
 pub fn leave(session: &Session, schema: &str, of_job: &[Stream]) -> Result<()> {
     let names: Vec<&str> = of_job.iter().map(|stream| stream.name()).collect();
     let sql = format!("UPDATE {} SET status = $1 WHERE stream <> ALL($2) AND status <> $1", table(schema));
     session.execute(&sql, &[&NOT_IN_JOB, &names]).map(drop)
 }
 
-/// Writes a stream's watermark after a delivery. For a held stream (`delivered` is `None`) it writes only the status
-/// and the reason.
+/// Writes a stream's watermark after a delivery. For a stream that was held, `delivered` is `None`, and only the
+/// status, the verdict and the reason are written.
 pub fn write(
     session: &Session,
     schema: &str,

@@ -1,6 +1,6 @@
-//! Writes rows in PostgreSQL's binary COPY format. PostgreSQL's text cannot hold U+0000, so it becomes U+FFFD. In
-//! JSON text its escape is replaced, too, because one such value would make a cast to `json` or `jsonb` fail for the
-//! whole table.
+//! Encodes rows in PostgreSQL's binary COPY format. PostgreSQL's text type cannot hold U+0000, so it is replaced by
+//! U+FFFD. In JSON text its escape is replaced as well, because one such value would make a cast to `json` or `jsonb`
+//! fail for the whole table.
 
 use std::borrow::Cow;
 
@@ -10,26 +10,26 @@ use super::super::cells::Cell;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// The microseconds between 1970 and 2000, where PostgreSQL's time begins.
+/// The microseconds from 1970 to 2000, where PostgreSQL's timestamps begin.
 const EPOCH: i64 = 946_684_800_000_000;
 
-/// Begins a COPY.
+/// Writes the header of a COPY.
 pub fn begin(out: &mut BytesMut) {
     out.put_slice(HEADER);
 }
 
-/// Ends a COPY.
+/// Writes the end mark of a COPY.
 pub fn end(out: &mut BytesMut) {
     out.put_i16(-1);
 }
 
-/// Adds a row. Returns the number of cells in which U+0000 was replaced.
+/// Writes a row. Returns the number of cells in which U+0000 was replaced.
 pub fn row(out: &mut BytesMut, cells: &[Cell<'_>]) -> u64 {
     out.put_i16(i16::try_from(cells.len()).unwrap_or(i16::MAX));
     cells.iter().map(|c| u64::from(cell(out, c))).sum()
 }
 
-/// Returns the bytes that the server holds and sends for a row's cells. `None` stands for null.
+/// Returns the bytes in which the server would send each cell of a row. `None` stands for null.
 pub fn values(cells: &[Cell<'_>]) -> Vec<Option<Vec<u8>>> {
     let value = |one| {
         let mut out = BytesMut::new();
@@ -40,7 +40,7 @@ pub fn values(cells: &[Cell<'_>]) -> Vec<Option<Vec<u8>>> {
     cells.iter().map(value).collect()
 }
 
-/// Returns the print (a 64-bit hash) of values as the server sends them.
+/// Returns a 64-bit hash of the values of a row, as the server sends them.
 pub fn print_of<'v>(values: impl Iterator<Item = Option<Cow<'v, [u8]>>>) -> i64 {
     let mut out = BytesMut::new();
     for value in values {

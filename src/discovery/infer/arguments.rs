@@ -1,4 +1,4 @@
-//! Finds out what a list's arguments are for, whether they stand alone or in input objects.
+//! Finds out what each argument of a list query is for, whether it is a plain argument or a field of an input object.
 
 use std::collections::BTreeMap;
 
@@ -7,30 +7,30 @@ use crate::discovery::infer::values::complete_value;
 use crate::discovery::names::{ARGUMENTS, Role, SINCE, folded};
 use crate::discovery::schema::{Argument, Schema, Type, TypeRef};
 
-/// The depth to which input objects are searched.
+/// The depth to which nested input objects are searched.
 const DEPTH: u32 = 3;
 
-/// The arguments of a field, sorted by what they are for.
+/// The arguments of a field, classified by what they are for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sorted {
-    /// The dotted path of each role's argument, and whether the server insists on it.
+    /// For each role, the dotted path of its argument, and whether the server requires it.
     pub roles: BTreeMap<Role, (String, bool)>,
-    /// What else must be given.
+    /// The arguments without a role that must be given.
     pub needs: Needs,
-    /// The path and the type of each number without a role.
+    /// The path and the type name of each numeric argument without a role.
     pub numbers: Vec<(String, String)>,
 }
 
-/// What must be given besides the arguments with a role.
+/// The required arguments that have no role.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// The path and the literal of each argument that has one sensible value.
+    /// The path and the literal of each required argument that has one sensible value.
     pub constants: BTreeMap<String, String>,
-    /// The path and the type of each argument that has none.
+    /// The path and the type of each required argument for which no sensible value is known.
     pub open: Vec<(String, String)>,
 }
 
-/// Sorts arguments by what they are for.
+/// Classifies arguments by what they are for.
 pub fn sort(schema: &Schema, arguments: &[Argument]) -> Sorted {
     let mut sorted = Sorted::default();
     let mut ranks = BTreeMap::new();
@@ -41,8 +41,8 @@ pub fn sort(schema: &Schema, arguments: &[Argument]) -> Sorted {
     sorted
 }
 
-/// Returns what must be given besides the arguments at these paths. An input object that contains one of them is
-/// given with it, so what that object insists on is needed, too.
+/// Returns the required arguments other than those at the paths in `given`. An input object that contains one of
+/// these paths is sent as well, so its required fields count, too.
 pub fn needs(schema: &Schema, arguments: &[Argument], given: &[&str]) -> Needs {
     let mut needs = Needs::default();
     for argument in arguments {
@@ -78,7 +78,7 @@ fn place(
         }
         return;
     };
-    // Arguments at the top are preferred to those inside, then the likelier names.
+    // Plain arguments are preferred to those inside input objects, then the likelier names.
     let rank = rank + 100 * path.matches('.').count();
     if ranks.get(&role).is_none_or(|known| rank < *known) {
         ranks.insert(role, rank);
@@ -86,11 +86,11 @@ fn place(
     }
 }
 
-/// Returns what an argument is for, and its rank: the lower, the likelier.
+/// Returns the role of an argument, and its rank: the lower, the likelier. Returns `None` if it has no role.
 fn role_of(argument: &Argument) -> Option<(Role, usize)> {
     let name = folded(&argument.name);
     if argument.ty.list {
-        // The only list with a role is one of parents, which gets the one id.
+        // The only list argument with a role is one of parent ids, which gets the one id.
         let known = ARGUMENTS.iter().filter(|(role, _)| *role == Role::Parent).flat_map(|(_, pool)| *pool);
         let parents = name.contains("conversation") || known.into_iter().any(|one| folded(one) + "s" == name);
         return (parents && takes(Role::Parent, &argument.ty)).then_some((Role::Parent, 80));
@@ -117,24 +117,24 @@ fn takes(role: Role, ty: &TypeRef) -> bool {
     }
 }
 
-/// Returns a type that must be given, as GraphQL writes it.
+/// Returns a required type in GraphQL's notation, such as `String!`.
 fn written(ty: &TypeRef) -> String {
     if ty.list { format!("[{}]!", ty.name) } else { format!("{}!", ty.name) }
 }
 
-/// A list's filter by the date of the last change.
+/// An argument that filters a list by the date of the last change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Since {
-    /// Its dotted path.
+    /// The dotted path of the argument.
     pub path: String,
-    /// The name of the type that it takes.
+    /// The name of the argument's type.
     pub ty: String,
-    /// The way in which a moment of that type is written.
+    /// How the argument's value is written.
     pub form: SinceForm,
 }
 
-/// Returns the likeliest argument that selects what changed since a moment. The argument must be optional, and giving
-/// it must not make the server insist on anything further.
+/// Returns the likeliest argument that selects the records changed since a moment. It must be optional, and giving it
+/// must not make further arguments required. `given` are the paths of the arguments that a query gives anyway.
 pub fn since(schema: &Schema, arguments: &[Argument], given: &[&str]) -> Option<Since> {
     let mut found = Vec::new();
     for argument in arguments {
@@ -185,7 +185,8 @@ fn filters(
     }
 }
 
-/// Adds to `needs` what must be given besides the arguments at the paths in `given`.
+/// Adds to `needs` the required arguments other than those at the paths in `given`. `above` is the path that leads to
+/// `argument`, with a dot at its end.
 fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], needs: &mut Needs) {
     let path = format!("{above}{}", argument.name);
     let inside = format!("{path}.");
@@ -211,7 +212,7 @@ fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], nee
     }
 }
 
-/// Returns the argument at a dotted path.
+/// Returns the argument at a dotted path, or `None` if there is none.
 pub fn at<'s>(schema: &'s Schema, arguments: &'s [Argument], path: &str) -> Option<&'s Argument> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let found = arguments.iter().find(|a| a.name == name)?;

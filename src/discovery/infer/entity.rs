@@ -1,13 +1,13 @@
-//! Finds the object type of a stream's records: the one that has the documented fields, whatever its name.
+//! Finds the object type of a stream's records: the type that has the documented fields, whatever its name.
 
 use crate::discovery::names::{folded, nouns};
 use crate::discovery::schema::{Argument, Field, Schema, TypeRef};
 use crate::streams::{ALL, Column, Stream};
 
-/// Returns how well a type fits a stream; 0 means not at all. It must have half of the documented columns and at
-/// least three, or a third of them if it is named like the stream. For a stream of fewer than five columns it
-/// must have half of them and the name. The result is the share of columns, plus 0.3 for such a name and 0.2 for
-/// the documented one.
+/// Returns how well a type fits a stream; 0 means not at all. The type must have half of the stream's documented
+/// columns and at least three; if it is named like the stream, a third of them and at least three suffice. For a
+/// stream with fewer than five columns, it must have half of them and be named like the stream. The result is the
+/// share of columns, plus 0.3 for such a name, plus 0.2 for the documented type name.
 pub fn fit(schema: &Schema, type_name: &str, stream: Stream) -> f64 {
     let columns = stream.columns();
     let carried = carried(schema, type_name, stream);
@@ -30,20 +30,22 @@ pub fn carried(schema: &Schema, type_name: &str, stream: Stream) -> usize {
     stream.columns().iter().filter(|c| carrying(fields, c).is_some()).count()
 }
 
-/// Returns the type at a dotted path of members below another type.
+/// Returns the name of the type at a dotted path of fields, which begins in the type `type_name`. Returns `None` if
+/// the path does not exist.
 pub fn at<'s>(schema: &'s Schema, type_name: &'s str, path: &str) -> Option<&'s str> {
     let member = |ty: &str, name: &str| schema.fields(ty).iter().find(|f| f.name == name).map(|f| f.ty.name.as_str());
     path.split('.').filter(|name| !name.is_empty()).try_fold(type_name, member)
 }
 
-/// Returns the stream that a type fits best.
+/// Returns the stream whose records the type fits best, or `None` if it fits none.
 pub fn stream_of(schema: &Schema, type_name: &str) -> Option<Stream> {
     let fits = ALL.into_iter().map(|s| (s, fit(schema, type_name, s))).filter(|(_, fit)| *fit > 0.0);
     fits.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(stream, _)| stream)
 }
 
-/// Returns the field that holds a column: the one with its documented name, or with the same letters in another
-/// style. For the id column, `_id`, that includes `id`.
+/// Returns the field that holds a column's values: the one with the column's documented name, or with the same
+/// letters in another style. For the id column, `_id`, that includes `id`. A field with required arguments does not
+/// count.
 pub fn carrying<'s>(fields: &'s [Field], column: &Column) -> Option<&'s Field> {
     let exact = fields.iter().find(|f| f.name == column.name);
     let alike = || fields.iter().find(|f| folded(&f.name) == folded(column.name));
@@ -51,18 +53,20 @@ pub fn carrying<'s>(fields: &'s [Field], column: &Column) -> Option<&'s Field> {
     (!found.arguments.iter().any(Argument::is_needed)).then_some(found)
 }
 
-/// The selection for an entity.
+/// What a query selects of a stream's records, and which columns it cannot select.
 #[derive(Debug, Default)]
 pub struct Selection {
-    /// The documented columns that it has, in GraphQL's own notation.
+    /// The documented columns that the type has, as GraphQL selections, such as `createdAt: created` or `tags { _id
+    /// }`.
     pub fields: Vec<String>,
-    /// The documented columns that it does not have.
+    /// The documented columns that the type does not have.
     pub missing: Vec<&'static str>,
-    /// The documented columns that it has as objects, of whose fields a hidden schema has shown none.
+    /// The documented columns that are objects and whose own fields are not known, because the server hides its
+    /// schema.
     pub unshown: Vec<&'static str>,
 }
 
-/// Returns what to select of an entity.
+/// Returns what to select of a stream's records, whose type is `type_name`.
 pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> Selection {
     let fields = schema.fields(type_name);
     let mut selection = Selection::default();
@@ -83,7 +87,8 @@ pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> Selection 
     selection
 }
 
-/// Returns the leaf fields that no column holds. A stream takes them along if the job collects further fields.
+/// Returns the scalar fields of a type that belong to no documented column. A job that collects undocumented fields
+/// selects them, too.
 pub fn extra(schema: &Schema, type_name: &str, stream: Stream) -> Vec<String> {
     let fields = schema.fields(type_name);
     let held =
@@ -93,7 +98,8 @@ pub fn extra(schema: &Schema, type_name: &str, stream: Stream) -> Vec<String> {
     further.map(|f| f.name.clone()).collect()
 }
 
-/// Returns a field with its leaf sub-fields, `levels` deep, or `None` if nothing of it can be selected.
+/// Returns the selection of a field: its name, and the names of its sub-fields `levels` deep. Returns `None` if
+/// nothing of the field can be selected.
 fn written(schema: &Schema, name: &str, ty: &TypeRef, levels: u32) -> Option<String> {
     if schema.is_leaf(ty) {
         return Some(name.to_owned());

@@ -1,5 +1,5 @@
-//! Finds the query that lists a stream: the root field that returns its entity, how that list is paged, and where its
-//! envelope holds what.
+//! Finds the query that lists a stream: the root field that returns the stream's records, how that list is paged, and
+//! the paths of the values in its envelope.
 
 use crate::discovery::infer::arguments;
 use crate::discovery::infer::arguments::Sorted;
@@ -9,32 +9,34 @@ use crate::discovery::names::{Role, folded};
 use crate::discovery::schema::{Argument, Field, Schema, Type, TypeRef};
 use crate::streams::Stream;
 
-/// The depth to which an envelope is searched.
+/// The depth to which an answer's envelope is searched for records.
 const DEPTH: usize = 4;
 
 /// A query that may list a stream.
 #[derive(Debug)]
 pub struct ListCandidate<'s> {
-    /// The root field.
+    /// The root field of the query.
     pub field: &'s Field,
-    /// The dotted path to the records. Empty for a bare list.
+    /// The dotted path to the records in the answer. Empty if the query returns a bare list.
     pub items: String,
     /// The name of the records' type.
     pub entity: String,
-    /// The query's arguments, sorted by what they are for.
+    /// The query's arguments, classified by what they are for.
     pub sorted: Sorted,
     score: f64,
 }
 
 impl ListCandidate<'_> {
-    /// Returns whether it lists the records of one conversation only.
+    /// Returns whether the query requires the id of a conversation, so that it lists the records of one conversation
+    /// only.
     pub fn is_of_parent(&self) -> bool {
         self.sorted.roles.get(&Role::Parent).is_some_and(|(_, needed)| *needed)
     }
 }
 
-/// Returns the path of a field on the way to the records that has paging arguments of its own, and these arguments. A
-/// question can only give arguments to its root field, so it might get only a first page of such a field.
+/// Returns the path of a field between the root and the records that has paging arguments of its own, and these
+/// arguments. A question can only give arguments to its root field, so such a field may return only its first page.
+/// Returns `None` if there is no such field.
 pub fn paged_within(schema: &Schema, candidate: &ListCandidate<'_>) -> Option<(String, Vec<String>)> {
     let mut ty = &candidate.field.ty;
     let mut path = Vec::new();
@@ -52,7 +54,7 @@ pub fn paged_within(schema: &Schema, candidate: &ListCandidate<'_>) -> Option<(S
     None
 }
 
-/// The paths of an envelope's members. Empty if there is no such member.
+/// The dotted paths of the values in a list's envelope. A path is empty if the envelope has no such value.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Members {
@@ -83,8 +85,9 @@ pub fn candidates(schema: &Schema, stream: Stream) -> Vec<ListCandidate<'_>> {
     all
 }
 
-/// Returns the query of this name as the list of a stream. Its rows are the stream's records, whatever their type.
-/// `items` is the path to them; without it the path is found. Returns `None` if there is no such query.
+/// Returns the query with this name as the list of a stream. Its rows count as the stream's records, whatever their
+/// type. `items` is the path to the rows; if it is `None`, the path is searched for. Returns `None` if there is no
+/// such query.
 pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&str>) -> Option<ListCandidate<'s>> {
     let field = schema.fields(&schema.query).iter().find(|f| f.name == name)?;
     let mut found = Vec::new();
@@ -105,7 +108,7 @@ pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&
     Some(ListCandidate { field, items, entity, sorted, score: 0.0 })
 }
 
-/// Finds every path to a list of objects, with the type of these objects.
+/// Adds to `found` every path to a list of objects below the type `ty`, with the name of the objects' type.
 fn rows(schema: &Schema, ty: &TypeRef, path: &mut Vec<String>, found: &mut Vec<(String, String)>) {
     if !schema.is_object(ty) || path.len() > DEPTH {
         return;
@@ -119,7 +122,7 @@ fn rows(schema: &Schema, ty: &TypeRef, path: &mut Vec<String>, found: &mut Vec<(
         found.push((path, ty.name.clone()));
         return;
     }
-    // A record is not an envelope: the lists in it belong to the record.
+    // A record is not an envelope: lists inside it are fields of the record.
     if !path.is_empty() && entity::stream_of(schema, &ty.name).is_some() {
         return;
     }
@@ -130,7 +133,8 @@ fn rows(schema: &Schema, ty: &TypeRef, path: &mut Vec<String>, found: &mut Vec<(
     }
 }
 
-/// Returns a union on the way to the rows. No field of a union can be selected by name.
+/// Returns the name of a union type between the query and its rows, or `None` if there is none. The rows below a
+/// union cannot be read, because no field of a union can be selected by name.
 pub fn union(schema: &Schema, ty: &TypeRef) -> Option<String> {
     fn look(schema: &Schema, ty: &TypeRef, depth: usize) -> Option<String> {
         match schema.types.get(&ty.name) {
@@ -144,7 +148,8 @@ pub fn union(schema: &Schema, ty: &TypeRef) -> Option<String> {
     look(schema, ty, DEPTH)
 }
 
-/// Finds every path to a list of the stream's entity.
+/// Adds to `found` every path to a list of the stream's records below the type `ty`, with the name of the records'
+/// type.
 fn lists(
     schema: &Schema,
     ty: &TypeRef,
@@ -169,7 +174,7 @@ fn lists(
         }
         return;
     }
-    // A record of another stream is not an envelope: the lists in it belong to the record.
+    // A record of another stream is not an envelope: lists inside it are fields of that record.
     if fits.is_some() && !path.is_empty() || fits == Some(stream) {
         return;
     }
@@ -180,7 +185,7 @@ fn lists(
     }
 }
 
-/// Returns whether a list of objects lies somewhere in an answer.
+/// Returns whether an answer of type `ty` contains a list of objects.
 pub fn holds_list(schema: &Schema, ty: &TypeRef) -> bool {
     fn look(schema: &Schema, ty: &TypeRef, depth: usize) -> bool {
         schema.is_object(ty)
@@ -208,14 +213,14 @@ fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entit
         - sorted.needs.open.len() as f64
 }
 
-/// Returns the paths of the members of a candidate's envelope.
+/// Returns the paths of the values in the envelope of a candidate's answer.
 pub fn members(schema: &Schema, candidate: &ListCandidate<'_>) -> Members {
     let mut members = Members::default();
     if candidate.items.is_empty() {
         return members;
     }
     let parts: Vec<&str> = candidate.items.split('.').collect();
-    // The objects on the way to the records, outermost first. A list on the way (`edges`) ends them.
+    // The objects between the root and the records, outermost first. A list between them (`edges`) ends them.
     let mut objects = vec![(String::new(), candidate.field.ty.clone())];
     let mut edge = None;
     for part in &parts {
@@ -245,8 +250,8 @@ pub fn members(schema: &Schema, candidate: &ListCandidate<'_>) -> Members {
         take(&mut members.code, names::CODE, |_| true);
         take(&mut members.message, names::MESSAGE, is_text);
     }
-    // A total counts first if it lies beside the records, then outwards. On each level an object of totals comes
-    // after the level's own members, but before the next level.
+    // A total beside the records is preferred, then those further out. On each level, an object of totals comes after
+    // the level's own members, but before the next level.
     for (path, ty) in objects.iter().rev() {
         let fields = schema.fields(&ty.name);
         let beside = fields.iter().filter(|f| !f.ty.list && names::BESIDE.iter().any(|b| folded(b) == folded(&f.name)));
@@ -272,7 +277,8 @@ pub fn members(schema: &Schema, candidate: &ListCandidate<'_>) -> Members {
     members
 }
 
-/// Returns the name of the likeliest leaf field among the names in `pool`.
+/// Returns the name of the scalar field that matches the first possible name in `pool` and whose type `fits` accepts.
+/// Returns `None` if no field does.
 pub fn leaf(schema: &Schema, fields: &[Field], pool: &[&str], fits: fn(&TypeRef) -> bool) -> Option<String> {
     let usable =
         |f: &&Field| !f.ty.list && schema.is_leaf(&f.ty) && fits(&f.ty) && !f.arguments.iter().any(Argument::is_needed);
@@ -280,13 +286,13 @@ pub fn leaf(schema: &Schema, fields: &[Field], pool: &[&str], fits: fn(&TypeRef)
     pool.iter().find_map(|name| named(name)).map(|f| f.name.clone())
 }
 
-/// Returns whether this may be a number.
+/// Returns whether values of this type may be numbers.
 pub fn is_number(ty: &TypeRef) -> bool {
     let name = ty.name.to_ascii_lowercase();
     !matches!(name.as_str(), "boolean" | "string" | "id")
 }
 
-/// Returns whether this may be a text.
+/// Returns whether values of this type may be strings.
 pub fn is_text(ty: &TypeRef) -> bool {
     !matches!(ty.name.as_str(), "Boolean" | "Int" | "Float")
 }

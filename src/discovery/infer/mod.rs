@@ -1,8 +1,9 @@
-//! Turns a schema into a dialect: which query lists which stream, how it is paged, what to select, and where the
-//! envelope holds what. The functions are pure. They take a schema and return a layer of the dialect, with the evidence for each part and with what stays open.
+//! Derives a dialect from a schema: which query lists which stream, how it is paged, what to select, and the paths of
+//! the values in its envelope. The functions are pure. They take a schema and return a layer of the dialect, with the
+//! evidence for each part and with the questions that stay open.
 //!
-//! Types decide first (what a field returns, what an argument takes), and names only among what fits, because servers
-//! name things differently.
+//! Types decide first (what a field returns, what an argument takes). Names decide only among candidates with a
+//! fitting type, because servers name things differently.
 
 pub mod arguments;
 pub mod entity;
@@ -25,61 +26,63 @@ pub use crate::discovery::infer::unresolved::Open;
 use crate::discovery::schema::{Argument, Schema};
 use crate::streams::Stream;
 
-/// Describes how sure a finding is.
+/// Describes how a finding is known, and so how certain it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
-    /// The documentation says so, and the server accepted it.
+    /// It is documented, and the server accepted it.
     Documented,
-    /// The server's schema says so.
+    /// The server's own schema shows it.
     Introspected,
-    /// The server's answers to a probe say so, name by name.
+    /// The server's answers to probing showed it, name by name.
     Asked,
-    /// Rows or other answers show it.
+    /// Rows or other answers of the API confirmed it.
     Proven,
-    /// Nothing speaks against it.
+    /// It is assumed, and nothing contradicts it.
     Assumed,
 }
 
 /// One part of a dialect and the evidence for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The part: `streams.contacts.operation`.
+    /// The dotted path of the part in the dialect, such as `streams.contacts.operation`.
     pub part: String,
-    /// The value that was settled for it.
+    /// The value that was found for the part.
     pub value: String,
-    /// The reason for the value.
+    /// Why the part has this value, in words.
     pub evidence: String,
-    /// How sure it is.
+    /// How certain the value is.
     pub certainty: Certainty,
 }
 
-/// The result of settling one stream, or the token.
+/// What was found out about one stream, or about the token.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settled {
-    /// The layer above the shipped dialect.
+    /// The values found, as a layer to put over the shipped dialect.
     pub layer: DialectLayer,
-    /// The evidence, part by part.
+    /// The evidence for each part.
     pub findings: Vec<Finding>,
-    /// What could not be settled.
+    /// The questions that could not be decided and that a person has to answer.
     pub open: Vec<Open>,
-    /// The notes that a run is to show.
+    /// The notes that each run shows to the operator.
     pub notes: Vec<String>,
-    /// Whether the parent's argument may be left out. Without it the server may list the records of all parents.
+    /// Whether the argument for the parent record may be left out. Without it, the server may list the records of all
+    /// parents.
     pub parent_optional: bool,
     /// The documented columns that the server does not have.
     pub missing: Vec<&'static str>,
-    /// The documented columns that the server has as objects, of whose fields none is known.
+    /// The documented columns that are objects on this server and whose own fields are not known.
     pub unshown: Vec<&'static str>,
 }
 
 impl Settled {
-    /// Notes a decision that a person should know of.
+    /// Records a decision that the operator should know of, as a note and as a finding.
     fn tell(&mut self, part: String, value: String, told: String) {
         self.notes.push(told.clone());
         self.findings.push(Finding { part, value, evidence: told, certainty: Certainty::Assumed });
     }
 
-    /// Notes the constants that were filled in.
+    /// Records the constants that were chosen for required arguments. `of` names the stream or the token in the note;
+    /// `place` is its path in the dialect.
     fn tell_constants(&mut self, of: &str, place: &str, needs: &Needs) {
         for (path, literal) in &needs.constants {
             let told = format!("{of}: the server insists on `{path}`; {literal} was given");
@@ -88,8 +91,9 @@ impl Settled {
     }
 }
 
-/// Returns the filter by the last change of a stream's only list, if the server shows its schema. A list of one
-/// conversation is not asked for by date.
+/// Returns the argument that filters a stream by the date of the last change, or `None`. Only a stream that is one
+/// list, and only a server that shows its schema, is considered. `has_parent` is `true` if the stream is read as one
+/// list for each parent record; `given` are the paths of the arguments that a query gives anyway.
 pub fn since(
     schema: &Schema,
     stream: Stream,
@@ -101,7 +105,7 @@ pub fn since(
     (schema.whole && one_list).then(|| arguments::since(schema, arguments, given)).flatten()
 }
 
-/// Returns the evidence for that filter.
+/// Returns the evidence for a filter by the date of the last change.
 pub fn found_since(stream: Stream, since: &Since) -> Finding {
     Finding {
         part: format!("streams.{stream}.list.since"),
@@ -111,7 +115,7 @@ pub fn found_since(stream: Stream, since: &Since) -> Finding {
     }
 }
 
-/// Returns how sure a schema's word is.
+/// Returns how certain a finding is that comes from this schema.
 fn certainty(schema: &Schema) -> Certainty {
     if schema.whole { Certainty::Introspected } else { Certainty::Asked }
 }

@@ -6,7 +6,8 @@ use crate::discovery::schema::Schema;
 use crate::error::{Error, Kind};
 use crate::streams::{DEFAULT, Stream};
 
-/// Returns the error for an API that has neither, or `None` if it has one of them.
+/// Returns the error for an API that has neither a token mutation nor a list of a default stream. Returns `None` if
+/// it has one of them.
 pub fn told(schema: &Schema) -> Option<Error> {
     let lists = |stream: &Stream| !list::candidates(schema, *stream).is_empty();
     if token::mutation(schema).is_some() || DEFAULT.iter().any(lists) {
@@ -23,8 +24,8 @@ pub fn told(schema: &Schema) -> Option<Error> {
     ))
 }
 
-/// Returns whether the token was refused because the API has no mutations at all, in the words of
-/// graphql-js and others.
+/// Returns whether an error says that the API has no mutations at all, in the words of graphql-js and others.
+/// `refused` is the error of the request for a token.
 pub fn has_no_mutations(refused: &Error) -> bool {
     let said = refused.detail.to_ascii_lowercase();
     said.contains("schema is not configured") || said.contains("no \"mutation\" root type")

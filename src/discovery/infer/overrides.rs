@@ -1,4 +1,4 @@
-//! Reads what a job's own lines say of a stream, and finds those that a schema shows to be wrong.
+//! Reads a job file's own lines about a stream's dialect, and finds those that a schema shows to be wrong.
 
 use toml::{Table, Value};
 
@@ -8,17 +8,17 @@ use crate::discovery::infer::{arguments, entity};
 use crate::discovery::schema::{Field, Schema};
 use crate::streams::Stream;
 
-/// `[source.dialect.streams.NAME]` of a job file.
+/// The lines of one stream in a job file: the table `[source.dialect.streams.NAME]`.
 pub struct StreamOverrides {
     stream: Stream,
     own: Table,
 }
 
-/// The keys whose values are paths in an answer.
+/// The keys of `list` whose values are paths in an answer.
 const MEMBERS: [&str; 8] = ["items", "total", "has_next", "next_cursor", "row_cursor", "success", "code", "message"];
 
 impl StreamOverrides {
-    /// Returns a job's lines on this stream.
+    /// Returns the lines of a job file about this stream.
     pub fn of(job: &DialectLayer, stream: Stream) -> StreamOverrides {
         StreamOverrides { stream, own: job.stream(stream).map(lines_of).unwrap_or_default() }
     }
@@ -29,31 +29,32 @@ impl StreamOverrides {
         rest.map_or(Some(found), |rest| found.get(rest))
     }
 
-    /// Returns the text at a key, which may be `list.KEY`.
+    /// Returns the string that the job sets for a key, or `None` if it sets none. A key of the list is written
+    /// `list.KEY`.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.value(key).and_then(Value::as_str)
     }
 
-    /// Returns whether the job has this key.
+    /// Returns whether the job sets this key.
     pub fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    /// Returns the paths of the constant arguments.
+    /// Returns the paths of the constant arguments that the job sets.
     pub fn arguments(&self) -> Vec<String> {
         let table = self.value("list.arguments").and_then(Value::as_table);
         table.map(|t| t.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// Returns all keys that the job has, for messages that cannot name a single one.
+    /// Returns all keys that the job sets for the stream, for messages that cannot name a single one.
     pub fn keys(&self) -> Vec<String> {
         let list = self.value("list").and_then(Value::as_table).into_iter().flat_map(|t| t.keys());
         let own = self.own.keys().filter(|key| *key != "list").cloned();
         own.chain(list.map(|key| format!("list.{key}"))).collect()
     }
 
-    /// Returns what is open if the server lacks the query that the job names. A probed schema counts, too, because
-    /// probing asks for that query by name.
+    /// Returns an open question if the server lacks the query that the job names; otherwise `None`. A schema that was
+    /// learnt by probing counts, too, because probing asks for that query by name.
     pub fn no_such_query(&self, schema: &Schema) -> Option<Open> {
         let operation = self.text("operation")?;
         let there = schema.fields(&schema.query).iter().any(|f| f.name == operation);
@@ -67,8 +68,9 @@ impl StreamOverrides {
         })
     }
 
-    /// Returns the lines about this query that the schema shows to be wrong. A schema that was learnt by
-    /// probing shows none.
+    /// Returns an open question for each of the job's lines that the schema shows to be wrong. `operation` is the
+    /// stream's query, and `items` the path to its rows. A schema that was learnt by probing shows no line to be
+    /// wrong.
     pub fn wrong(&self, schema: &Schema, operation: &str, items: &str) -> Vec<Open> {
         let field = schema.fields(&schema.query).iter().find(|f| f.name == operation);
         let Some(field) = field.filter(|_| schema.whole) else { return Vec::new() };
@@ -89,7 +91,7 @@ impl StreamOverrides {
                 format!("the job gives `{path}` among list.arguments, and `{operation}` takes no such argument");
             wrong.push(open("list.arguments", "{ \"...\" = '...' }", lacks));
         }
-        // A claim that is ignored has no path.
+        // A value that the job ignores has no path.
         let ignored = |key: &str, path: &str| path == IGNORE && IGNORABLE.contains(&key);
         for key in MEMBERS {
             let path = self.text(&format!("list.{key}")).filter(|path| !ignored(key, path));
@@ -115,7 +117,7 @@ impl StreamOverrides {
     }
 }
 
-/// Returns the server's name of a selected field, whatever its alias.
+/// Returns the server's own name of a selected field, without the alias.
 fn real_name(field: &str) -> &str {
     let head = field.split(['{', '(']).next().unwrap_or(field);
     head.split_once(':').map_or(field_name(head), |(_, name)| name.trim())

@@ -1,5 +1,5 @@
-//! Finds the query of a single record: the root field that returns one record of a stream for its id. With such a
-//! query, a run can ask for a record that a walk no longer saw before it takes the record for deleted.
+//! Finds the query for a single record: the root field that returns one record of a stream by its id. With such a
+//! query, a run can ask for a record that a walk no longer saw before it treats the record as deleted.
 
 use crate::dialect::SingleRecordLayer;
 use crate::discovery::infer::entity;
@@ -9,11 +9,11 @@ use crate::discovery::names::folded;
 use crate::discovery::schema::{Argument, Field, Schema, Type, TypeRef};
 use crate::streams::Stream;
 
-/// The depth to which an envelope is searched.
+/// The depth to which an answer's envelope is searched for the record.
 const DEPTH: usize = 3;
 
-/// Returns the query of one record, as `[streams.NAME.one]`, or `None` if the schema has no such query.
-/// A schema does not say how the server answers for a missing record, so `not_found` is learnt by asking.
+/// Returns the query for one record in the form of `[streams.NAME.one]`, or `None` if the schema has no such query. A
+/// schema does not show how the server answers for a missing record, so `not_found` is learnt by asking.
 pub fn one(schema: &Schema, stream: Stream) -> Option<SingleRecordLayer> {
     let mut all: Vec<(f64, SingleRecordLayer)> =
         schema.fields(&schema.query).iter().filter_map(|f| read(schema, f, stream)).collect();
@@ -40,7 +40,8 @@ fn read(schema: &Schema, field: &Field, stream: Stream) -> Option<(f64, SingleRe
     Some((entity::fit(schema, &entity, stream) + if noun { 0.5 } else { 0.0 }, one))
 }
 
-/// Returns the path of the one argument that takes an id, if nothing else must be given.
+/// Returns the path of the argument that takes the record's id, or `None` if there is none or if other arguments are
+/// required.
 fn argument(schema: &Schema, arguments: &[Argument], stream: Stream) -> Option<String> {
     let needed: Vec<&Argument> = arguments.iter().filter(|a| a.is_needed()).collect();
     let candidates: Vec<&Argument> = if needed.is_empty() { arguments.iter().collect() } else { needed };
@@ -55,7 +56,7 @@ fn argument(schema: &Schema, arguments: &[Argument], stream: Stream) -> Option<S
     (is_id && !only.ty.list && schema.is_leaf(&only.ty)).then(|| only.name.clone())
 }
 
-/// Returns the path to the one record, and its type.
+/// Returns the path to the record in an answer of type `ty`, and the record's type. Returns `None` if there is none.
 fn record(schema: &Schema, ty: &TypeRef, stream: Stream, path: &mut Vec<String>) -> Option<(String, String)> {
     if ty.list || !schema.is_object(ty) || path.len() > DEPTH {
         return None;

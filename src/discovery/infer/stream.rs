@@ -1,4 +1,5 @@
-//! Settles one stream: the query that lists it, what to select, and which arguments to give.
+//! Derives one stream's part of the dialect from a schema: the query that lists the stream, the fields to select, and
+//! the arguments to give.
 
 use crate::dialect::{DialectLayer, ListLayer, Paging, SinceForm, StreamDialect, StreamLayer};
 use crate::discovery::infer::entity::Selection;
@@ -12,8 +13,9 @@ use crate::discovery::names::Role;
 use crate::discovery::schema::Schema;
 use crate::streams::Stream;
 
-/// Settles one stream. Returns `None` if the schema has no query for it at all. If the job names a query, that one is
-/// used, whatever it lists. What the job's lines answer is not open, unless the schema shows that they are wrong.
+/// Derives one stream's part of the dialect. Returns `None` if the schema has no query for the stream at all. If the
+/// job names a query, that one is used, whatever it lists. A question that the job's lines answer is not open, unless
+/// the schema shows that they are wrong.
 pub fn stream(schema: &Schema, stream: Stream, job: &DialectLayer) -> Option<Settled> {
     let own = StreamOverrides::of(job, stream);
     if let Some(open) = own.no_such_query(schema) {
@@ -96,8 +98,8 @@ fn settle(schema: &Schema, stream: Stream, own: &StreamOverrides) -> Option<Sett
     Some(settled)
 }
 
-/// Leaves the query open if its name says that it lists only some of the records. Otherwise notes the other lists of
-/// the same records, which are not read.
+/// Adds an open question if the query's name suggests that it lists only some of the records. Otherwise adds a note
+/// about the other queries that list the same records and are not read.
 fn others(schema: &Schema, stream: Stream, best: &ListCandidate<'_>, settled: &mut Settled) {
     let of_its_own = |c: &ListCandidate<'_>| {
         c.entity == best.entity
@@ -127,7 +129,8 @@ fn others(schema: &Schema, stream: Stream, best: &ListCandidate<'_>, settled: &m
     }
 }
 
-/// Settles what to select. Without an id field there is no record, so that is left open.
+/// Decides which fields to select. If no id field is known, that becomes an open question, because there is no record
+/// without an id.
 fn fields(
     schema: &Schema,
     stream: Stream,
@@ -166,8 +169,9 @@ fn fields(
     settled.unshown = unshown;
 }
 
-/// Returns the path of the parent's argument, and whether the server insists on it. The job's path counts first, then
-/// the argument with that role.
+/// Returns the path of the argument for the parent record, and whether the server requires it. The job's path comes
+/// first, then the argument with that role. Returns `None` if the stream has no parent, or the query no such
+/// argument.
 fn parent(
     schema: &Schema,
     stream: Stream,
@@ -184,14 +188,14 @@ fn parent(
     parent
 }
 
-/// Returns the type of the records that a dialect's query lists, whether the dialect was shipped, settled or written
-/// by hand. Returns `None` if the schema does not have it.
+/// Returns the type of the records that a dialect's query lists, or `None` if the schema does not have the query. The
+/// dialect may be shipped, found, or written by hand.
 pub fn entity_of<'s>(schema: &'s Schema, part: &StreamDialect) -> Option<&'s str> {
     let root = entity::at(schema, &schema.query, &part.operation)?;
     entity::at(schema, root, &part.list.items)
 }
 
-/// Settles how a list is paged and where its envelope holds what.
+/// Decides how a list is paged, and finds the paths of the values in its envelope.
 fn list_layer(schema: &Schema, best: &ListCandidate<'_>) -> ListLayer {
     let members = list::members(schema, best);
     let role = |role: Role| best.sorted.roles.get(&role).map(|(path, _)| path.clone());
@@ -202,7 +206,7 @@ fn list_layer(schema: &Schema, best: &ListCandidate<'_>) -> ListLayer {
         (_, _, Some(cursor)) if cursors => (Paging::Cursor, cursor),
         _ => (Paging::None, String::new()),
     };
-    // If no argument is known to page the list, a person may still say `cursor`, which needs these paths.
+    // If no argument is known to page the list, the operator may still set `cursor`, which needs these paths.
     let by_cursor = |path: String| match paging {
         Paging::Cursor | Paging::None => path,
         Paging::Page | Paging::Offset => String::new(),
@@ -224,8 +228,8 @@ fn list_layer(schema: &Schema, best: &ListCandidate<'_>) -> ListLayer {
     }
 }
 
-/// Leaves a list open that no known argument pages, that still takes a number, and whose answers do not say where it
-/// ends. Its first page could otherwise pass for the whole list.
+/// Returns an open question for a list that no known argument pages, that has a numeric argument, and whose answers
+/// do not show where the list ends. Otherwise its first page could pass for the complete list.
 fn perhaps_paged(best: &ListCandidate<'_>, place: &str, list: &ListLayer) -> Option<Open> {
     let told = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
     let unpaged = list.paging.is_some_and(|paging| !paging.is_paged());
@@ -247,8 +251,8 @@ fn perhaps_paged(best: &ListCandidate<'_>, place: &str, list: &ListLayer) -> Opt
     })
 }
 
-/// Leaves a list open that is paged inside a record or a group of queries. It would be taken for unpaged, and its
-/// first page for the whole list.
+/// Returns an open question for a list that is paged by arguments of an inner field, inside a record or a group of
+/// queries. Otherwise its first page would pass for the complete list.
 fn paged_within(schema: &Schema, best: &ListCandidate<'_>, place: &str) -> Option<Open> {
     let (path, arguments) = list::paged_within(schema, best)?;
     let taken: Vec<String> = arguments.iter().map(|name| format!("`{name}`")).collect();
@@ -263,8 +267,9 @@ fn paged_within(schema: &Schema, best: &ListCandidate<'_>, place: &str) -> Optio
     })
 }
 
-/// Leaves a stream open if the job names a query, or one has a usual name, but no list is known in its answer. Either
-/// a union hides the list, or the schema was learnt by probing and the members have names that no name list contains.
+/// Returns a stream with an open question if there is a query (the one that the job names, or one with a usual name),
+/// but no list is known in its answer. Either a union hides the list, or the schema was learnt by probing and no name
+/// list contains the names in the answer. Returns `None` if there is no such query.
 fn rows_unknown(schema: &Schema, stream: Stream, own: &StreamOverrides) -> Option<Settled> {
     let fields = schema.fields(&schema.query);
     let named = |name: String| fields.iter().find(|f| f.name == name);

@@ -10,8 +10,8 @@ use crate::discovery::names;
 use crate::discovery::names::folded;
 use crate::discovery::schema::{Argument, Field, Schema, TypeRef};
 
-/// Settles the token mutation. If the job names a mutation, that one is used, and what the job's lines
-/// answer is not open.
+/// Derives the token's part of the dialect from a schema. If the job names a mutation, that one is used. A question
+/// that the job's lines answer is not open.
 pub fn token(schema: &Schema, job: &DialectLayer) -> Settled {
     let own = Own(job.token.as_ref());
     let there = |name: &&str| schema.fields(&schema.mutation).iter().any(|f| f.name == *name);
@@ -27,7 +27,7 @@ pub fn token(schema: &Schema, job: &DialectLayer) -> Settled {
     settled
 }
 
-/// `[source.dialect.token]` of a job file.
+/// The lines about the token in a job file: the table `[source.dialect.token]`.
 #[derive(Clone, Copy)]
 struct Own<'j>(Option<&'j TokenLayer>);
 
@@ -36,12 +36,12 @@ impl<'j> Own<'j> {
         self.0?.operation.as_deref()
     }
 
-    /// Returns the names of the argument that takes the client id: the job's word first, and then the usual ones.
+    /// Returns the possible names of the argument for the client id: the job's own first, then the usual ones.
     fn client_id(self) -> Vec<&'j str> {
         Own::named(self.0.and_then(|own| own.client_id.as_deref()), names::CLIENT_ID)
     }
 
-    /// Returns the names of the argument that takes the secret: the job's word first, and then the usual ones.
+    /// Returns the possible names of the argument for the client secret: the job's own first, then the usual ones.
     fn client_secret(self) -> Vec<&'j str> {
         Own::named(self.0.and_then(|own| own.client_secret.as_deref()), names::CLIENT_SECRET)
     }
@@ -108,7 +108,8 @@ fn settle(schema: &Schema, own: Own<'_>) -> Settled {
     settled
 }
 
-/// A token mutation, with a field for each key of the dialect.
+/// A token mutation. Each field except `needs` is the key of the same name in the dialect, and empty if nothing is
+/// known.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Mutation {
@@ -127,8 +128,8 @@ pub struct Mutation {
     pub needs: Needs,
 }
 
-/// Returns the likeliest mutation: one that takes a client id with a secret and returns a token, or one with a usual
-/// name of which only one of these two is known.
+/// Returns the likeliest token mutation: one that takes a client id with a secret and returns a token, or one with a
+/// usual name that does at least one of the two. Returns `None` if there is none.
 pub fn mutation(schema: &Schema) -> Option<Mutation> {
     likeliest(schema, Own(None))
 }
@@ -150,8 +151,8 @@ fn likeliest(schema: &Schema, own: Own<'_>) -> Option<Mutation> {
     all.into_iter().next().map(|(_, _, mutation)| mutation)
 }
 
-/// Returns what is known of a mutation. `client_id` is empty if it takes no pair, `access_token` if it
-/// returns no token.
+/// Returns what the schema shows about a mutation. `client_id` is empty if the mutation does not take a client id and
+/// a secret, `access_token` if it does not return a token.
 fn read(schema: &Schema, field: &Field, own: Own<'_>) -> Mutation {
     let mut mutation = Mutation { operation: field.name.clone(), ..Mutation::default() };
     members(schema, &field.ty, "", 3, &mut mutation);

@@ -1,33 +1,34 @@
-//! Describes what could not be settled, with the line that a person can write to settle it.
+//! Describes a question about the API's spelling that could not be decided, with the line that a person can write
+//! into the job file to answer it.
 
 use toml::{Table, Value};
 
 use crate::dialect::DialectLayer;
 use crate::streams::Stream;
 
-/// A part that could not be settled.
+/// An open question about a part of the dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
-    /// What is not known, as a sentence.
+    /// What is not known, as a sentence for the operator.
     pub what: String,
-    /// The line to write: `[source.dialect.TABLE] KEY = VALUE`.
+    /// The line to write into the job file: `[source.dialect.TABLE] KEY = VALUE`. An unknown value is written `...`.
     pub line: String,
 }
 
 impl Open {
-    /// Returns the line as it stands below `[source.dialect]`, or at the top of a file that `dialect` names.
+    /// Returns the line in the form of a dialect file, without `[source.dialect]`: `TABLE.KEY = VALUE`.
     pub fn written(&self) -> String {
         let table = self.line.strip_prefix("[source.dialect.");
         table.and_then(|t| t.split_once("] ")).map_or(self.line.clone(), |(table, key)| format!("{table}.{key}"))
     }
 
-    /// Returns whether it is about this stream.
+    /// Returns whether the question is about this stream.
     pub fn is_of(&self, stream: Stream) -> bool {
         self.written().starts_with(&format!("streams.{stream}."))
     }
 
-    /// Returns whether a job's lines fill in every blank (`...`) of this line. If the line has no blank, the job must
-    /// have all of its keys.
+    /// Returns whether the job's lines answer the question: they set every key whose value is `...` in the line to
+    /// write. If the line has no `...`, the job must set all of its keys.
     pub fn is_answered(&self, job: &DialectLayer) -> bool {
         let Ok(line) = self.written().parse::<Table>() else { return false };
         let mut leaves = Vec::new();
@@ -38,7 +39,7 @@ impl Open {
     }
 }
 
-/// Finds the paths of a table's values, and whether each value is a blank.
+/// Adds to `leaves` the path of each value in a table, and whether the value is to be filled in (`...`).
 fn leaves_of(table: &Table, above: &mut Vec<String>, leaves: &mut Vec<(Vec<String>, bool)>) {
     for (key, value) in table {
         above.push(key.clone());
@@ -58,8 +59,8 @@ fn has(table: &Table, path: &[String]) -> bool {
     }
 }
 
-/// Returns the arguments that must be given and have no sensible value. `place` is the part of the dialect whose
-/// `arguments` take them.
+/// Returns an open question for each required argument without a sensible value. `needs` are the paths and types of
+/// these arguments; `place` is the part of the dialect whose `arguments` take them.
 pub fn unfilled(operation: &str, place: &str, needs: &[(String, String)]) -> Vec<Open> {
     let open = |one: &(String, String)| {
         let (path, ty) = one;

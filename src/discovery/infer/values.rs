@@ -1,11 +1,11 @@
-//! Chooses a value for an argument that must be given: the one value that leaves no record out, if there
-//! is such a value.
+//! Chooses a value for a required argument: the one value with which the server leaves no record out, if there is
+//! such a value.
 
 use crate::discovery::names::{folded, words};
 use crate::discovery::schema::{Argument, Type};
 
-/// Returns the one value that leaves no record out. Returns `None` if any value may leave some out, as an empty list
-/// or a plain `false` may.
+/// Returns the value, as a GraphQL literal, with which the server leaves no record out. Returns `None` if any value
+/// may leave some out, as an empty list or a plain `false` may.
 pub fn complete_value(argument: &Argument, ty: Option<&Type>) -> Option<String> {
     if argument.ty.list {
         return match ty {
@@ -31,7 +31,7 @@ pub fn complete_value(argument: &Argument, ty: Option<&Type>) -> Option<String> 
     }
 }
 
-/// Words of a name for which `false` leaves nothing out, or only changes the order.
+/// Words in a Boolean argument's name for which `false` leaves no record out, or only changes the order.
 const FALSE: [&str; 13] = [
     "only",
     "without",
@@ -47,11 +47,11 @@ const FALSE: [&str; 13] = [
     "descending",
     "reverse",
 ];
-/// Words of a name for which `true` includes more.
+/// Words in a Boolean argument's name for which `true` includes more records.
 const TRUE: [&str; 7] = ["include", "includes", "including", "included", "with", "all", "show"];
 
-/// Returns which value of a Boolean of this name leaves nothing out, by the first word of the name, or by the
-/// last (`unreadOnly`).
+/// Returns the value of a Boolean argument with which no record is left out, decided by the first or the last word of
+/// its name (`unreadOnly`). Returns `None` if the name does not decide it.
 fn yes_or_no(name: &str) -> Option<bool> {
     let words = words(name);
     let mut ends = words.first().into_iter().chain(words.last());

@@ -1,9 +1,10 @@
-//! Decides how the API is spelled. The job's own lines rank above everything, below them what was settled with this
-//! endpoint before, and below that the shipped dialect. What rows have not proven yet is proven by asking for two
-//! rows. What the server refuses is settled from its schema, and then proven, too.
+//! Finds out how a server spells the API, and decides which dialect a run uses. The job's own lines come first. Below
+//! them comes what an earlier run found out for this endpoint, and below that the shipped dialect. What no rows have
+//! confirmed yet is checked by asking for two rows. If the server refuses a spelling, a new one is derived from its
+//! schema, and then checked, too.
 //!
-//! Parts (the token, each stream) are settled one by one, so that a change of one list causes questions
-//! about that list only.
+//! The token and each stream are dealt with one by one, so that a change of one list causes questions about that list
+//! only.
 
 mod optional;
 mod token;
@@ -28,28 +29,29 @@ use crate::source::document::Documents;
 use crate::source::server::Server as _;
 use crate::streams::Stream;
 
-/// The result of a negotiation.
+/// What was found out about how a server spells the API.
 #[derive(Debug, Clone, Default)]
 pub struct NegotiationOutcome {
-    /// The new parts, to be remembered.
+    /// The parts that are new, for the mirror to keep.
     pub parts: Vec<SavedPart>,
-    /// The evidence for what was settled.
+    /// The evidence for each value that was found.
     pub findings: Vec<Finding>,
-    /// What could not be settled.
+    /// The questions that could not be decided and that a person has to answer.
     pub open: Vec<Open>,
-    /// Streams that this server does not have.
+    /// The streams that this server does not have.
     pub absent: Vec<Stream>,
     /// The documented columns that the server lacks, by stream.
     pub missing: Vec<(Stream, Vec<&'static str>)>,
-    /// Documented columns that are not selected, because the schema is hidden and their fields are not known.
+    /// The documented columns that are not selected, by stream. They are objects whose own fields are not known,
+    /// because the server hides its schema.
     pub unasked: Vec<(Stream, Vec<&'static str>)>,
-    /// Whether the job collects further fields, but the schema is hidden.
+    /// Whether the job collects undocumented fields, but the server hides its schema, so that none are known.
     pub blind: bool,
-    /// The number of requests that it took.
+    /// The number of requests that finding all this out took.
     pub requests: u64,
 }
 
-/// A negotiation with one endpoint.
+/// Finds out how one endpoint spells the API, one part after another.
 pub struct Negotiation<'s> {
     source: &'s Source,
     job: &'s DialectLayer,
@@ -57,24 +59,25 @@ pub struct Negotiation<'s> {
     schema: Option<Schema>,
     hidden: bool,
     taught: bool,
-    /// The requests that probing took for the token.
+    /// The number of requests that probing took for the token.
     asked: u32,
     outcome: NegotiationOutcome,
     conversations: Vec<String>,
-    /// Conversations that existed recently, as the caller says.
+    /// The ids of conversations that existed recently, as the caller reports.
     known: Vec<String>,
-    /// The conversation whose messages were asked for last.
+    /// The id of the conversation whose messages were asked for last.
     parent: Option<String>,
     streams: Vec<Stream>,
-    /// The streams that are still to be settled.
+    /// The streams that are still to be dealt with.
     left: VecDeque<Stream>,
-    /// The notes that every run is to show, by remembered part.
+    /// The notes that every run shows, by the name of the remembered part.
     notes: BTreeMap<String, Vec<String>>,
     thorough: bool,
 }
 
 impl<'s> Negotiation<'s> {
-    /// Begins with what is remembered. The source uses that dialect from here on.
+    /// Begins with the parts that an earlier run stored. The source uses that dialect from here on. Fails if the
+    /// job's lines or the stored parts do not form a valid dialect.
     pub fn new(source: &'s Source, job: &'s DialectLayer, remembered: &[SavedPart]) -> Result<Negotiation<'s>> {
         let mut settled = DialectLayer::default();
         for part in remembered {
@@ -104,26 +107,27 @@ impl<'s> Negotiation<'s> {
         Ok(negotiation)
     }
 
-    /// Makes it ask for more than a run needs to begin: a second page, and single records.
+    /// Also checks what a run does not need to begin: a second page, and queries for single records.
     #[must_use]
     pub fn thorough(mut self) -> Negotiation<'s> {
         self.thorough = true;
         self
     }
 
-    /// Settles and proves the token and these streams.
+    /// Finds out and checks the spelling of the token and of these streams, and returns the result.
     pub async fn settle(mut self, streams: &[Stream]) -> Result<NegotiationOutcome> {
         self.begin(streams).await?;
         while self.next().await? {}
         Ok(self.outcome)
     }
 
-    /// Names conversations that existed recently.
+    /// Passes the ids of conversations that existed recently. Their messages serve to check the stream of messages.
     pub fn know_conversations(&mut self, ids: Vec<String>) {
         self.known = ids;
     }
 
-    /// Settles and proves the token, and queues these streams. No stream is queued while the token is open.
+    /// Finds out and checks how a token is asked for, and queues these streams. Queues none if that leaves a question
+    /// open.
     pub async fn begin(&mut self, streams: &[Stream]) -> Result<()> {
         let before = self.source.budget.stats().requests;
         self.streams = streams.to_vec();
@@ -135,7 +139,7 @@ impl<'s> Negotiation<'s> {
         Ok(())
     }
 
-    /// Settles and proves the next stream. Returns `false` if none is left.
+    /// Finds out and checks the spelling of the next queued stream. Returns `false` if no stream is queued.
     pub async fn next(&mut self) -> Result<bool> {
         let Some(stream) = self.left.pop_front() else { return Ok(false) };
         let before = self.source.budget.stats().requests;
@@ -144,12 +148,12 @@ impl<'s> Negotiation<'s> {
         Ok(true)
     }
 
-    /// Returns what is settled so far.
+    /// Returns what was found out so far.
     pub fn outcome(&self) -> &NegotiationOutcome {
         &self.outcome
     }
 
-    /// Settles streams anew whose remembered spelling the server refuses.
+    /// Derives the spelling of these streams from the server's schema, because the server refuses the remembered one.
     pub async fn anew(mut self, streams: &[Stream]) -> Result<NegotiationOutcome> {
         let before = self.source.budget.stats().requests;
         self.streams = streams.to_vec();
@@ -173,7 +177,7 @@ impl<'s> Negotiation<'s> {
         match self.prove(stream).await {
             Ok(proof) => {
                 let mut settled = self.completed(stream).await?;
-                // The remembered spelling works, so it stays. What was found now is laid over it.
+                // The remembered spelling works, so it is kept, and what was found now is added to it.
                 let own = self.settled.stream(stream).cloned().unwrap_or_default();
                 let found = std::mem::replace(&mut settled.layer, DialectLayer::of_stream(stream, own));
                 settled.layer.merge(found);
@@ -182,7 +186,7 @@ impl<'s> Negotiation<'s> {
             }
             Err(e) if policy::may_be_of_spelling(&e.kind) => self.by_schema(stream).await,
             Err(e) if e.kind == Kind::Internal => Err(e),
-            // A missing scope teaches nothing, and the walk reports an outage.
+            // Nothing can be learnt from a missing scope, and the walk reports an outage.
             Err(_) => Ok(()),
         }
     }
@@ -284,8 +288,8 @@ impl<'s> Negotiation<'s> {
         }
     }
 
-    /// Keeps what the answers showed. A list without rows shows nothing of its paging, so the walk that reads it
-    /// checks that first.
+    /// Keeps a stream's spelling and what the answers showed about it. A list without rows shows nothing about its
+    /// paging, so the walk that reads it checks that first.
     async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
         let part = SavedPart::new(stream.name(), settled.layer);
         let mut part = part.shown(stream, proof).with_notes(&settled.notes);
@@ -329,12 +333,13 @@ impl<'s> Negotiation<'s> {
             self.source.note_paging_settled(stream);
         }
         self.outcome.parts.push(part);
-        // The source uses what was settled, whether it is proven or not.
+        // The source uses what was found, whether rows have confirmed it or not.
         self.speak()?;
         if self.thorough { self.second_page(stream, proof).await } else { Ok(()) }
     }
 
-    /// Reads the schema by introspection, once.
+    /// Reads the schema by introspection, unless that was done before. `signed_in` says whether the request carries a
+    /// token.
     async fn introspect(&mut self, signed_in: bool) -> Result<()> {
         if self.schema.is_none() && !self.hidden {
             let documents = Documents::new(self.source, signed_in);
@@ -346,8 +351,8 @@ impl<'s> Negotiation<'s> {
         Ok(())
     }
 
-    /// Returns the schema: the server's own if it shows one, or else what probing teaches of this stream, or of the
-    /// token if `stream` is `None`. Returns `None` if nothing can be learnt.
+    /// Returns the schema: the server's own if it shows one, or else what probing shows about the streams (about the
+    /// token if `stream` is `None`). Returns `None` if nothing can be learnt.
     async fn learn(&mut self, stream: Option<Stream>) -> Result<Option<Schema>> {
         self.introspect(stream.is_some()).await?;
         let documents = Documents::new(self.source, stream.is_some());
@@ -383,5 +388,5 @@ impl<'s> Negotiation<'s> {
     }
 }
 
-/// The requests that probing may take for the token, and as many again for the lists.
+/// The most requests that probing may make for the token, and as many again for the lists.
 const PROBE_BUDGET: u32 = 40;

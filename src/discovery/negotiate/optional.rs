@@ -1,5 +1,5 @@
-//! Settles what a run does not need to begin: leaf fields that no column holds, the queries of single records, and
-//! what a second page shows.
+//! Finds out what a run does not need to begin: undocumented fields, the queries for single records, and what a
+//! second page shows.
 
 use crate::dialect::{
     Dialect, DialectLayer, Layer as _, ListLayer, NotFound, SinceForm, SingleRecordDialect, SingleRecordLayer,
@@ -16,8 +16,8 @@ use crate::error::Result;
 use crate::streams::Stream;
 
 impl Negotiation<'_> {
-    /// Returns the leaf fields of a stream's records that no column holds, or `None` if the schema does not show
-    /// them.
+    /// Returns the scalar fields of a stream's records that belong to no documented column, or `None` if the server
+    /// does not show them.
     pub(in crate::discovery) async fn further_fields(&mut self, stream: Stream) -> Result<Option<Vec<String>>> {
         self.introspect(true).await?;
         let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else {
@@ -40,8 +40,8 @@ impl Negotiation<'_> {
         Ok(Some(fields))
     }
 
-    /// Returns the query of one record of a stream. It must tell `there`, the id
-    /// of a record that exists, from an id that no record has.
+    /// Returns the query for one record of a stream, or `None`. The query must answer differently for `there`, the id
+    /// of a record that exists, and for an id that no record has.
     pub(in crate::discovery) async fn single_record(
         &mut self,
         stream: Stream,
@@ -55,9 +55,9 @@ impl Negotiation<'_> {
         Ok(how.map(|how| self.told_apart(stream, layer, &one, how)))
     }
 
-    /// Returns the same for a caller that asks for single records next, and makes the source use it. `there` holds
-    /// some ids that existed recently, because any of them may be gone by now. An outage is an error, because it
-    /// teaches nothing.
+    /// Returns the query for one record of a stream, or `None`, and makes the source use it. `there` holds some ids
+    /// that existed recently; several, because any of them may be gone by now. Fails in an outage, because nothing
+    /// can be learnt then.
     pub async fn one(&mut self, stream: Stream, there: &[String]) -> Result<Option<SingleRecordLayer>> {
         let Some((layer, one)) = self.candidate(stream).await? else {
             return Ok(None);
@@ -74,7 +74,8 @@ impl Negotiation<'_> {
         Ok(None)
     }
 
-    /// Returns the query that may serve: the dialect's own, or else the schema's.
+    /// Returns the query for single records to try: the dialect's own, or else the one that the schema shows. Returns
+    /// `None` if there is neither.
     async fn candidate(&mut self, stream: Stream) -> Result<Option<(SingleRecordLayer, SingleRecordDialect)>> {
         let mut layer = SingleRecordLayer::default();
         if self.source.dialect().stream(stream)?.one.is_none() {
@@ -96,7 +97,8 @@ impl Negotiation<'_> {
         Ok(dialect.stream(stream)?.one.clone().map(|one| (layer, one)))
     }
 
-    /// Returns the query, completed with how the server answers for a missing record.
+    /// Returns the query for single records, completed with how the server answers for a missing record (`how`), and
+    /// records the evidence.
     fn told_apart(
         &mut self,
         stream: Stream,
@@ -113,15 +115,16 @@ impl Negotiation<'_> {
         SingleRecordLayer { not_found: Some(how), ..layer }
     }
 
-    /// Returns additions to what is selected as shipped: the documented columns whose fields only the schema shows,
-    /// and the filter by the last change. Columns that stay unselected are noted in the outcome.
+    /// Returns what the schema adds to the shipped spelling of a stream: the documented columns whose fields only the
+    /// schema shows, and the filter by the date of the last change. The columns that stay unselected are recorded in
+    /// the outcome.
     pub(in crate::discovery) async fn completed(&mut self, stream: Stream) -> Result<Settled> {
         let mut settled = self.with_columns(stream).await?;
         self.with_since(stream, &mut settled).await?;
         Ok(settled)
     }
 
-    /// Adds the filter by the last change, if the schema shows one.
+    /// Adds the filter by the date of the last change to `settled`, if the schema shows one.
     async fn with_since(&mut self, stream: Stream, settled: &mut Settled) -> Result<()> {
         let dialect = self.source.dialect();
         let part = dialect.stream(stream)?;
@@ -180,7 +183,8 @@ impl Negotiation<'_> {
         Ok(settled)
     }
 
-    /// Checks whether a second page shows other rows, and whether no more rows come than are asked for.
+    /// Checks whether a second page shows other rows than the first, and whether the server returns no more rows than
+    /// are asked for. Adds an open question if it shows the first page again.
     pub(in crate::discovery) async fn second_page(&mut self, stream: Stream, proof: &Proof) -> Result<()> {
         let parent = self.parent.as_deref().filter(|_| self.source.is_partitioned(stream));
         let second = check_paging::second(self.source, stream, parent, proof).await?;

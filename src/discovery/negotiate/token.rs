@@ -1,4 +1,4 @@
-//! Settles how a token is asked for, and whether the server is Qpien's API at all.
+//! Finds out how a token is asked for, and whether the server is Qpien's API at all.
 
 use crate::dialect::{Layer as _, lines_of};
 use crate::discovery::infer;
@@ -11,7 +11,7 @@ use crate::source::document::Documents;
 use crate::streams::DEFAULT;
 
 impl Negotiation<'_> {
-    /// Signs in, or finds out how to sign in.
+    /// Gets a token. If the server refuses the spelling, finds out how a token is asked for and tries again.
     pub(in crate::discovery) async fn token(&mut self) -> Result<()> {
         let refused = match self.source.sign_in().await {
             Ok(()) => return Ok(()),
@@ -58,12 +58,13 @@ impl Negotiation<'_> {
         Ok(())
     }
 
-    /// Returns whether the job names the mutation that gives a token.
+    /// Returns whether the job names the token mutation.
     fn names_token(&self) -> bool {
         self.job.token.as_ref().is_some_and(|own| own.operation.is_some())
     }
 
-    /// Returns what is open if the server still refuses the mutation. It names the job's own lines, if there are any.
+    /// Returns the open question for a token mutation that the server still refuses. It names the job's own lines
+    /// about the token, if there are any. `refused` is the server's error.
     fn still_refused(&self, refused: &Error) -> Open {
         let own = self.job.token.as_ref().map(lines_of).unwrap_or_default();
         let keys: Vec<String> = own.keys().map(|key| format!("token.{key}")).collect();
@@ -74,9 +75,9 @@ impl Negotiation<'_> {
         }
     }
 
-    /// Probes for the lists if the schema is hidden and no guessed mutation gives a token. A missing guess proves
-    /// nothing, so the result is an error only if the server has no mutations at all and no list of Qpien's. A stream
-    /// without a guessed list is left open, together with the token.
+    /// Finds out whether the server is not Qpien's API, if it hides its schema and no guessed mutation gives a token.
+    /// To do so, probes for the lists. A wrong guess shows nothing, so an error is returned only if the server has no
+    /// mutations at all and no list of Qpien's. A stream for which no list was found becomes an open question.
     async fn lists_of_a_stranger(&mut self, refused: &Error) -> Option<Error> {
         let none = infer::not_qpien::has_no_mutations(refused);
         if !self.taught && !none {

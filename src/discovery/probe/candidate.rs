@@ -1,46 +1,48 @@
-//! Describes a name that may exist, and how it is asked about.
+//! Describes a name whose existence is being tested, and how it is tested.
 
 use crate::discovery::rejections::Lesson;
 
-/// Describes how a candidate is asked about.
+/// Describes how a document tests a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AskedAs {
-    /// A field without a selection. If it is an object, the server asks for a selection.
+    /// As a field without a selection. If the field is an object, the server reports that a selection is missing.
     Plain,
-    /// A field with a selection. If it is a leaf, the server refuses the selection and names the type.
+    /// As a field with a selection. If the field is a leaf, the server refuses the selection and names the field's
+    /// type.
     Entered,
-    /// An argument, or a field of an input object, with a variable as its value.
+    /// As an argument, or a field of an input object, with a variable as its value.
     Variable,
-    /// The same with a literal as its value.
+    /// As an argument, or a field of an input object, with a literal as its value.
     Literal,
 }
 
-/// A name that may exist.
+/// A field or an argument that may exist.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ProbeCandidate {
-    /// The type that would have it. For an argument it is the field's name and `()`.
+    /// The type that would have the field. For an argument, the field's name and `()`. For a root field it is empty.
     pub on: String,
-    /// Its name.
+    /// The name to test.
     pub name: String,
-    /// How it is asked about.
+    /// How a document tests the name.
     pub how: AskedAs,
-    /// The path to it: fields from the root. For an argument it is the root field, then fields of input objects.
+    /// The path to what has the name: fields from the root. For an argument, the root field, then fields of input
+    /// objects.
     pub way: Vec<String>,
 }
 
 impl ProbeCandidate {
-    /// Returns whether it is an argument or a field of an input object.
+    /// Returns whether the candidate is an argument or a field of an input object.
     pub fn is_input(&self) -> bool {
         matches!(self.how, AskedAs::Variable | AskedAs::Literal)
     }
 
-    /// Returns its own path.
+    /// Returns the path of the candidate: `way` followed by its name.
     pub fn place(&self) -> Vec<String> {
         [&self.way[..], std::slice::from_ref(&self.name)].concat()
     }
 
-    /// Returns whether a lesson may be about this candidate: it has the candidate's name, and fits the
-    /// way it was asked.
+    /// Returns whether a lesson may be about this candidate: the lesson has the candidate's name, and is of a kind
+    /// that the way of testing can cause.
     pub fn may_be(&self, lesson: &Lesson) -> bool {
         let kind = match lesson {
             Lesson::NoField { .. } | Lesson::NeedsSelection { .. } => !self.is_input(),

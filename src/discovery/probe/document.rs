@@ -1,9 +1,9 @@
-//! Builds a document that asks about many candidates at once.
+//! Builds a GraphQL document that tests many candidates at once.
 //!
-//! Every candidate stands on a line of its own, so an error's place shows which candidate it is about even if its
-//! words do not. Every variable has the number of its candidate. The last field of every document is one that no
-//! server has. So the document is never valid and nothing of it is executed, and a server that does not complain
-//! about that field has not named all errors.
+//! Every candidate is on a line of its own, so an error's line shows which candidate it is about even if its words do
+//! not. Every variable has the number of its candidate. The last field of every document is one that no server has.
+//! So the document is never valid and nothing of it is executed. If a server does not complain about that field, it
+//! has not reported all errors.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,38 +12,38 @@ use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 
 /// A field that no server has.
 pub(super) const NOTHING: &str = "qpien__nothing";
-/// A field that no server has, to select below a leaf.
+/// A field that no server has. It is selected below a field that may be a leaf.
 pub(super) const INSIDE: &str = "qpien__inside";
 /// A type that no argument takes.
 const NO_ONE_TAKES: &str = "[[[Boolean]]]";
 /// A value that no argument takes.
 const NO_ONES_VALUE: &str = "QPIEN__";
 
-/// What stands between an alias and a field's name.
+/// The separator between an alias and a field's name.
 const ALIAS: &str = ": ";
 
-/// Describes what stands on a line of a document.
+/// Describes the content of a line of a document.
 #[derive(Debug, Clone)]
 pub(super) enum Spot {
-    /// The candidate of this number.
+    /// The candidate with this index.
     Asked(usize),
-    /// A field on the way to candidates, by its path.
+    /// A field that contains candidates, by its path.
     Way(Vec<String>),
-    /// The field that no server has.
+    /// The last field, which no server has.
     Nothing,
 }
 
-/// A document, and what stands on its lines.
+/// A document, and what each of its lines is about.
 #[derive(Debug)]
 pub(super) struct Document {
-    /// Its text.
+    /// The GraphQL text of the document.
     pub text: String,
-    /// What stands on a line, by the line's number, from 1.
+    /// The content of each line, by the line's number, counted from 1.
     pub spots: BTreeMap<u32, Spot>,
     lines: u32,
 }
 
-/// A field of the document, or an argument, with what lies below it.
+/// A field or an argument in the tree of a document, with its arguments and sub-fields.
 #[derive(Debug, Default)]
 struct Node {
     name: String,
@@ -75,8 +75,9 @@ impl Node {
 }
 
 impl Document {
-    /// Returns a `query` or `mutation` that asks about these candidates. If `apart` is `true`, each argument is asked
-    /// about in a use of the root field of its own; otherwise all arguments of a field stand together.
+    /// Returns a document that tests these candidates. `operation` is `query` or `mutation`. If `apart` is `true`,
+    /// each argument is tested in a separate use of its root field; otherwise all arguments of a field are tested
+    /// together.
     pub fn new(operation: &str, candidates: &[ProbeCandidate], apart: bool) -> Document {
         let mut root = Node::default();
         for (n, candidate) in candidates.iter().enumerate() {

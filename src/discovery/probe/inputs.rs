@@ -1,8 +1,8 @@
-//! Collects what has been learnt of arguments and input objects.
+//! Collects what probing has shown about arguments and input objects.
 //!
 //! A candidate argument gets a variable of a type that fits nowhere. The server then refuses the argument as unknown,
-//! or names the argument's own type, with its list and non-null marks. The server also complains about an argument
-//! that it insists on and that is missing.
+//! or names the argument's own type, with its list and non-null marks. The server also complains if a required
+//! argument is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::discovery::probe::queue::QuestionQueue;
 use crate::discovery::rejections::Lesson;
 use crate::discovery::schema::{Argument, Type, TypeRef};
 
-/// A name that no input object has. Given alone, it shows which fields the object insists on.
+/// A field that no input object has. If it is the only field given, the server reports every field that is required.
 const BARE: &str = "qpien__bare";
 
-/// Describes what a type turned out to be.
+/// Describes what kind of type an argument's type is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
     Unknown,
@@ -27,18 +27,18 @@ enum Is {
     Scalar,
 }
 
-/// A type that an argument takes.
+/// What is known about the type of an argument.
 #[derive(Debug)]
 struct Input {
     way: Vec<String>,
     is: Is,
     fields: Vec<Argument>,
     needed: BTreeSet<String>,
-    /// Whether it was given without any field of its own, so that all needed fields are known.
+    /// Whether the object was tested without any field of its own, so that all its required fields are known.
     bare: bool,
 }
 
-/// What is known of arguments and input objects.
+/// What is known about arguments and the types that they take.
 #[derive(Debug)]
 pub(super) struct Inputs<'a> {
     aim: Aim<'a>,
@@ -48,12 +48,12 @@ pub(super) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// Begins with nothing.
+    /// Creates an empty collection. `aim` says what is being searched for.
     pub fn new(aim: Aim<'a>) -> Inputs<'a> {
         Inputs { aim, types: BTreeMap::new(), arguments: BTreeMap::new(), needed: BTreeMap::new() }
     }
 
-    /// Asks for the arguments of a root field, except those whose types the server has told.
+    /// Queues the arguments of a root field for testing, except those whose types are already known.
     pub fn of_root(&self, root: &str, questions: &mut QuestionQueue) {
         let told = self.arguments.get(&[root.to_owned()][..]).map(Vec::as_slice).unwrap_or_default();
         let told = |name: &str| told.iter().any(|a| a.name == name && !a.ty.name.is_empty());
@@ -62,8 +62,8 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Learns what was said beside the candidates, and which types are input objects. This comes first, because the
-    /// rest of the round cannot be understood without it.
+    /// Learns from the errors that are not about a candidate, and finds out which types are input objects. This comes
+    /// first, because the rest of the round cannot be understood without it.
     pub fn hear(&mut self, round: &ProbeRound, questions: &mut QuestionQueue) {
         for (place, lesson) in &round.beside {
             match lesson {
@@ -102,7 +102,7 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Learns what was said of one argument, or of one field of an input object.
+    /// Learns from the errors about one argument, or about one field of an input object.
     pub fn take_in(&mut self, candidate: &ProbeCandidate, lessons: &[Lesson], questions: &mut QuestionQueue) {
         let ProbeCandidate { on, name, how, way } = candidate;
         let within = way.len() > 1;
@@ -141,7 +141,8 @@ impl<'a> Inputs<'a> {
         self.enter(&ty.name, &candidate.place(), questions);
     }
 
-    /// Asks what this type is, and which fields it has.
+    /// Queues questions for testing what kind of type `ty` is, and which fields it has. `way` is the path of an
+    /// argument that takes it.
     fn enter(&mut self, ty: &str, way: &[String], questions: &mut QuestionQueue) {
         let level = way.len() - 1;
         let plain = ["", "Int", "Float", "String", "Boolean", "ID"].contains(&ty);
@@ -156,7 +157,7 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Returns questions that show which fields of input objects have a default. Each must be asked alone.
+    /// Returns candidates that show which required fields of input objects have a default. Each must be tested alone.
     pub fn doubts(&self) -> Vec<ProbeCandidate> {
         let doubtful = |i: &Input| {
             i.is == Is::Input && !i.bare && i.fields.iter().any(|f| f.ty.required && !i.needed.contains(&f.name))
@@ -172,13 +173,13 @@ impl<'a> Inputs<'a> {
             .collect()
     }
 
-    /// Returns the arguments that a root field insists on.
+    /// Returns the names of the arguments that a root field requires.
     pub fn needed(&self, root: &str) -> Vec<String> {
         let needed = self.needed.get(&[root.to_owned()][..]);
         needed.into_iter().flatten().cloned().collect()
     }
 
-    /// Returns the arguments of the field at this path.
+    /// Returns the known arguments of the field at the path `place`.
     pub fn arguments(&self, place: &[String]) -> Vec<Argument> {
         let none = BTreeSet::new();
         let needed = self.needed.get(place).unwrap_or(&none);
@@ -186,7 +187,7 @@ impl<'a> Inputs<'a> {
         with_defaults(all, |a| !needed.contains(&a.name))
     }
 
-    /// Returns the types that are known.
+    /// Returns the known types of arguments, by name.
     pub fn types(&self) -> BTreeMap<String, Type> {
         let known = self.types.iter().filter(|(_, i)| i.is != Is::Unknown);
         known
@@ -208,12 +209,12 @@ fn is_refusal(lesson: &Lesson) -> bool {
     matches!(lesson, Lesson::NoInputField { .. } | Lesson::Other)
 }
 
-/// Returns the type with a non-null mark, because the server insists on a value of it.
+/// Returns the type as non-null, because the server requires a value.
 fn needed(ty: &TypeRef) -> TypeRef {
     TypeRef { required: true, ..ty.clone() }
 }
 
-/// Adds an argument, or completes its type if that was not known.
+/// Adds an argument to the list, or sets its type if that was not known.
 fn add(list: &mut Vec<Argument>, name: &str, ty: TypeRef) {
     match list.iter_mut().find(|a| a.name == name) {
         Some(known) if known.ty.name.is_empty() => {

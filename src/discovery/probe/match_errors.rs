@@ -1,27 +1,29 @@
-//! Matches the errors of an answer to the candidates of a document: by an error's place, or else by the names in it.
+//! Finds out which candidate of a document each error of an answer is about: by the error's line, or else by the
+//! names in its message.
 
 use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 use crate::discovery::probe::document::{Document, INSIDE, NOTHING, Spot};
 use crate::discovery::rejections::Lesson;
 use crate::source::server::{Reply, ServerError};
 
-/// The lessons of one answer.
+/// What one answer revealed.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
-    /// What was said of each candidate, by its number.
+    /// What the errors reveal about each candidate, by the candidate's index.
     pub told: Vec<Vec<Lesson>>,
-    /// What was said of fields on the way, and of arguments and input fields that must be given, by the field's path.
+    /// What the errors reveal about fields that contain candidates, and about missing required arguments and input
+    /// fields, each with the path of the field.
     pub beside: Vec<(Vec<String>, Lesson)>,
-    /// Whether the server complained about the field that no server has, and so judged the whole document.
+    /// Whether the server complained about the field that no server has, and so has checked the complete document.
     pub complete: bool,
-    /// Whether errors have places.
+    /// Whether errors state their line in the document.
     pub located: bool,
-    /// The root type's name.
+    /// The name of the root type, if an error states it.
     pub root: Option<String>,
 }
 
 impl Heard {
-    /// Returns what the answer to a document says of its candidates.
+    /// Returns what the answer to a document reveals about its candidates.
     pub fn of(document: &Document, candidates: &[ProbeCandidate], reply: &Reply) -> Heard {
         let mut heard = Heard { told: vec![Vec::new(); candidates.len()], ..Heard::default() };
         for said in &reply.errors {
@@ -83,20 +85,20 @@ impl Heard {
     }
 }
 
-/// Returns whether one of the places is that of a candidate with a literal as its value.
+/// Returns whether one of the lines is that of a candidate with a literal as its value.
 fn of_a_value(spots: &[&Spot], candidates: &[ProbeCandidate]) -> bool {
     let literal = |s: &&Spot| matches!(s, Spot::Asked(n) if candidates[*n].how == AskedAs::Literal);
     spots.iter().any(literal)
 }
 
-/// Returns whether a lesson at a candidate's place may be about the candidate.
+/// Returns whether a lesson from an error at a candidate's line may be about the candidate, by its name.
 fn fits(candidate: &ProbeCandidate, lesson: &Lesson) -> bool {
     let name = lesson.name();
     name.is_none_or(|n| n.is_empty() || n == candidate.name || (n == INSIDE && candidate.how == AskedAs::Entered))
 }
 
-/// Returns the candidate that an error without a place is about. The first of these counts: a candidate of the type
-/// that the error names, a root field, the only candidate of that name.
+/// Returns the index of the candidate that an error without a line is about, or `None`. The first of these counts: a
+/// candidate of the type that the error names, a root field, the only candidate with that name.
 fn by_name(lesson: &Lesson, candidates: &[ProbeCandidate]) -> Option<usize> {
     let on = match lesson {
         Lesson::NoField { on, .. } | Lesson::NoInputField { on, .. } => on.as_ref(),

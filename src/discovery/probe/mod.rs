@@ -1,21 +1,21 @@
-//! Learns a server's schema by asking about names, where introspection is off.
+//! Learns a server's schema by testing which names exist, where introspection is off.
 //!
-//! A server judges a whole document before it executes any of it, and names everything in it that is wrong. So one
-//! request that mentions many names shows which of them exist, what they take and what they return:
+//! A server checks a complete document before it executes any of it, and reports everything in it that is wrong. So
+//! one request that mentions many names shows which of them exist, what they take and what they return:
 //!
-//! - The server refuses, by its name, a field that does not exist.
-//! - It says of an object that fields must be selected, and of a leaf that none can be.
-//! - It says of an argument which type it takes.
+//! - For a field that does not exist, the server reports the name.
+//! - For an object, it reports that fields must be selected, and for a leaf, that none can be.
+//! - For an argument, it reports the type.
 //!
 //! Every document has a field that no server has (`document`), so nothing is ever executed.
 //!
-//! The result is a partial [`Schema`]. The names asked about are the usual ones ([`crate::discovery::names`]), the
-//! documented columns, those in a job file, and those that the server suggests. Other code decides by names and types
-//! which of them to use.
+//! The result is a partial [`Schema`]. The names that are tested are the usual ones ([`crate::discovery::names`]),
+//! the documented columns, those in a job file, and those that the server suggests. Other code decides by names and
+//! types which of them to use.
 //!
-//! A type that the server does not name is called by its place, `Query.getContactList`, because no GraphQL name has a
-//! dot. The type of a leaf is empty if the server does not name it. An object without fields was not looked into, or
-//! has none of the names asked about, or is a union on a server that suggests nothing.
+//! A type whose name the server does not state is called by its path, such as `Query.getContactList`; no GraphQL name
+//! has a dot. The type of a leaf has an empty name if the server does not state it. An object without fields was not
+//! looked into, or has none of the names that were tested, or is a union on a server that suggests nothing.
 
 mod candidate;
 mod document;
@@ -39,18 +39,17 @@ use crate::streams::Stream;
 /// The result of probing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeResult {
-    /// The part of the server's schema that was asked about.
+    /// The part of the server's schema that was tested.
     pub schema: Schema,
-    /// The number of requests that it took.
+    /// The number of requests that probing took.
     pub requests: u32,
     /// What could not be learnt, one sentence each.
     pub open: Vec<String>,
-    /// Whether the server refuses unknown names. If so, whatever `schema` lacks does not exist or was
-    /// not asked about.
+    /// Whether the server reports unknown names. If so, a name that `schema` lacks does not exist or was not tested.
     pub judged: bool,
 }
 
-/// Learns the lists of these streams, in at most `budget` requests.
+/// Learns the queries that may list these streams, in at most `budget` requests. Fails if the server cannot be asked.
 pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) -> Result<ProbeResult> {
     let mut talk = Prober::new(server, "query", budget);
     let said = server.expected_dialect().map(|dialect| SeedWords::of_lists(&dialect, streams)).unwrap_or_default();
@@ -62,7 +61,8 @@ pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) 
     Ok(asked(&talk, &known, open))
 }
 
-/// Learns the mutation that gives a token, in at most `budget` requests. No credentials are sent.
+/// Learns the mutations that may generate a token, in at most `budget` requests. Sends no credentials. Fails if the
+/// server cannot be asked.
 pub async fn learn_token(server: &impl Server, budget: u32) -> Result<ProbeResult> {
     let mut talk = Prober::new(server, "mutation", budget);
     // A server that does not refuse an unknown field might execute a document. If it has refused none, probing is
@@ -76,7 +76,8 @@ pub async fn learn_token(server: &impl Server, budget: u32) -> Result<ProbeResul
     Ok(asked(&talk, &known, open))
 }
 
-/// Asks until nothing is left to ask. Also returns what stayed open.
+/// Asks until nothing is left to test or the requests are used up. Returns what was learnt, and a sentence for each
+/// thing that could not be.
 async fn learn<'a, S: Server>(talk: &mut Prober<'_, S>, aim: Aim<'a>) -> Result<(PartialSchema<'a>, Vec<String>)> {
     let mut known = PartialSchema::new(aim);
     let mut left = Vec::new();

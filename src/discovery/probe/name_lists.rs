@@ -1,4 +1,4 @@
-//! Chooses the names to ask about, place by place.
+//! Chooses the names to test, for each kind of type.
 
 use crate::dialect::Dialect;
 use crate::discovery::names;
@@ -7,35 +7,35 @@ use crate::discovery::probe::seed_names::SeedWords;
 use crate::discovery::schema::TypeRef;
 use crate::streams::{ALL, Stream};
 
-/// Describes what is being learnt.
+/// Describes what probing searches for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Aim<'a> {
-    /// The lists of these streams.
+    /// The queries that list these streams. The words come from the current dialect.
     Lists(&'a [Stream], &'a SeedWords),
-    /// The mutation that gives a token.
+    /// The mutation that generates a token. The words come from the current dialect.
     Token(&'a SeedWords),
 }
 
-/// Describes what a type is taken for, by the fields that lead to it. If several fields lead to a type, its
-/// highest rank counts.
+/// Describes what an object type is assumed to be, by the fields that lead to it. If several fields lead to a type,
+/// its highest rank counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// A type of which nothing is asked.
+    /// A type whose fields are not tested.
     Known,
-    /// An object in a column, or one level below that.
+    /// An object inside a record's column, or one level below that.
     Part {
-        /// Whether the objects in it are asked about, too.
+        /// Whether the objects inside it are tested, too.
         further: bool,
     },
     /// An object beside the rows that holds totals and cursors.
     Beside,
-    /// A record.
+    /// The type of a record.
     Entity,
     /// An object between the root and the records.
     Envelope,
 }
 
-/// The depth to which envelopes are searched.
+/// The depth to which envelopes are searched for records.
 pub(super) const ENVELOPES: usize = 4;
 
 impl<'a> Aim<'a> {
@@ -45,7 +45,7 @@ impl<'a> Aim<'a> {
         }
     }
 
-    /// Returns the root fields to ask about, each with the streams that it may list.
+    /// Returns the root fields to test, each with the streams that it may list.
     pub fn roots(self) -> Vec<(String, Vec<Stream>)> {
         let usual: Vec<(String, Vec<Stream>)> = match self {
             Aim::Lists(streams, _) => streams
@@ -57,7 +57,8 @@ impl<'a> Aim<'a> {
         self.said().roots.iter().cloned().chain(usual).collect()
     }
 
-    /// Returns the streams that a root field may list, by the nouns in its name, or `otherwise` if there are none.
+    /// Returns the streams that a root field may list, judged by the nouns in its name. Returns `otherwise` if the
+    /// name has none of them.
     pub fn streams_of(self, name: &str, otherwise: &[Stream]) -> Vec<Stream> {
         let Aim::Lists(streams, _) = self else { return Vec::new() };
         let name = folded(name);
@@ -66,8 +67,9 @@ impl<'a> Aim<'a> {
         if found.is_empty() { otherwise.to_vec() } else { found }
     }
 
-    /// Returns whether a root field that needs these arguments is worth looking into. One that reads a single record
-    /// by its id is not, nor, when a token is sought, one whose name does not suggest a token.
+    /// Returns whether it is worth testing what a root field returns. `needs` are the arguments that it requires. It
+    /// is not worth it for a field that returns a single record by its id. In a search for the token, it is not worth
+    /// it for a name that does not suggest a token.
     pub fn is_worth(self, name: &str, needs: &[String]) -> bool {
         match self {
             Aim::Lists(..) => !needs.iter().any(|n| names::ID.iter().any(|id| folded(id) == folded(n))),
@@ -79,7 +81,8 @@ impl<'a> Aim<'a> {
         }
     }
 
-    /// Returns the names to ask about as arguments of a root field (level 0), or as fields of an input object.
+    /// Returns the names to test as arguments of a root field (level 0), or as fields of an input object at a deeper
+    /// level.
     pub fn arguments(self, level: usize) -> Vec<&'a str> {
         let own: Vec<&str> = match self {
             Aim::Lists(..) => names::ARGUMENTS.iter().flat_map(|(_, pool)| *pool).copied().collect(),
@@ -89,7 +92,7 @@ impl<'a> Aim<'a> {
         distinct(own.iter().chain(holders).copied().chain(self.said().arguments.iter().map(String::as_str)))
     }
 
-    /// Returns the names to ask about as fields of a type of this rank that belongs to these streams.
+    /// Returns the names to test as fields of a type with this rank that belongs to these streams.
     pub fn members(self, rank: Rank, streams: &[Stream]) -> Vec<String> {
         let envelope = [names::SUCCESS, names::CODE, names::MESSAGE].concat();
         let columns = streams.iter().flat_map(|s| s.columns().iter().map(|c| c.name));
@@ -130,7 +133,7 @@ impl<'a> Aim<'a> {
     }
 }
 
-/// Returns the rank of the type of an envelope's field, `depth` fields below the root.
+/// Returns the rank of a type by the envelope's field that returns it. The field is `depth` fields below the root.
 pub(super) fn below_envelope(field: &str, ty: &TypeRef, depth: usize) -> Rank {
     if ALL.iter().any(|s| s.definition().entity == ty.name) {
         Rank::Entity
@@ -143,10 +146,10 @@ pub(super) fn below_envelope(field: &str, ty: &TypeRef, depth: usize) -> Rank {
     }
 }
 
-/// The depth to which input objects are searched.
+/// The depth to which nested input objects are searched.
 pub(super) const INPUTS: usize = 2;
 
-/// Returns whether a type with these fields is a record of one of these streams: it has three of the stream's
+/// Returns whether a type with these fields is the record of one of these streams: it has three of the stream's
 /// columns, or half of them.
 pub(super) fn is_entity(streams: &[Stream], fields: &[&str]) -> bool {
     streams.iter().any(|s| {
@@ -155,12 +158,12 @@ pub(super) fn is_entity(streams: &[Stream], fields: &[&str]) -> bool {
     })
 }
 
-/// Returns whether this is a documented column of the stream.
+/// Returns whether `field` is a documented column of the stream.
 pub(super) fn is_column(stream: Stream, field: &str) -> bool {
     stream.columns().iter().any(|c| c.name == field)
 }
 
-/// Returns the members that may hold the records of these streams, by the streams' nouns.
+/// Returns the names of members that may hold the records of these streams, formed from the streams' nouns.
 pub(super) fn nouns(streams: &[Stream]) -> Vec<String> {
     let all = streams.iter().flat_map(|s| names::nouns(*s));
     all.flat_map(|noun| {
@@ -170,8 +173,8 @@ pub(super) fn nouns(streams: &[Stream]) -> Vec<String> {
     .collect()
 }
 
-/// Returns the fields to ask about in objects below columns: those that the shipped dialect selects,
-/// then the usual ones.
+/// Returns the names to test as fields of objects inside columns: those that the shipped dialect selects, then the
+/// usual ones.
 fn parts() -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let shipped = Dialect::shipped().map(|d| d.streams).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Keeps what has been learnt so far, and decides what to ask about next.
+//! Stores what probing has learnt so far, and decides what to test next.
 //!
-//! A type is asked about at the first place where it was met, and no name of it twice. What lies below a type is
-//! asked about after the type's own names, because only these show whether the type is a record.
+//! The fields of a type are tested at the first path where the type was found, and no name twice. The types of its
+//! fields are looked into only after its own names, because those show whether the type is a record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,17 +15,17 @@ use crate::discovery::rejections::Lesson;
 use crate::discovery::schema::{Field, Schema, Type, TypeRef};
 use crate::streams::{ALL, Stream};
 
-/// The root type's name until it is known.
+/// The key of the root type, whose name may not be known.
 const ROOT: &str = "";
 
-/// A type whose fields can be asked about.
+/// A type whose fields can be tested, and what is known of it.
 #[derive(Debug)]
 struct Place {
     way: Vec<String>,
     rank: Rank,
     streams: Vec<Stream>,
     fields: Vec<Field>,
-    /// Whether the server suggested fragments.
+    /// Whether the server suggested fragments for the type, as it does for a union.
     fragments: bool,
 }
 
@@ -47,14 +47,14 @@ pub(super) struct PartialSchema<'a> {
     places: BTreeMap<String, Place>,
     roots: BTreeMap<String, Vec<Stream>>,
     descended: BTreeSet<(String, String, Rank)>,
-    /// What is known of arguments and input objects.
+    /// What is known about arguments and input objects.
     pub inputs: Inputs<'a>,
-    /// The candidates to ask about.
+    /// The candidates that are still to be tested.
     pub questions: QuestionQueue,
 }
 
 impl<'a> PartialSchema<'a> {
-    /// Begins with nothing learnt, and with the root fields to ask about.
+    /// Creates an empty schema and queues the root fields to test.
     pub fn new(aim: Aim<'a>) -> PartialSchema<'a> {
         let root =
             Place { way: Vec::new(), rank: Rank::Envelope, streams: Vec::new(), fields: Vec::new(), fragments: false };
@@ -74,7 +74,7 @@ impl<'a> PartialSchema<'a> {
         known
     }
 
-    /// Learns from a round of answers, and decides what to ask next.
+    /// Learns from a round of answers, and queues what to test next.
     pub fn take_in(&mut self, round: ProbeRound) {
         self.inputs.hear(&round, &mut self.questions);
         for (candidate, lessons) in round.told {
@@ -87,7 +87,7 @@ impl<'a> PartialSchema<'a> {
         self.descend();
     }
 
-    /// Learns of a field that was asked about without a selection.
+    /// Learns from the errors about a field that was tested without a selection.
     fn plain(&mut self, candidate: &ProbeCandidate, lessons: &[Lesson]) {
         let ProbeCandidate { on, name, way, .. } = candidate;
         let mut ty = None;
@@ -114,7 +114,7 @@ impl<'a> PartialSchema<'a> {
         }
     }
 
-    /// Asks about a name that the server suggests.
+    /// Queues a name that the server suggests instead of a candidate.
     fn meant(&mut self, candidate: &ProbeCandidate, other: &str) {
         if candidate.on == ROOT && !self.roots.contains_key(other) {
             let streams = self.roots.get(&candidate.name).cloned().unwrap_or_default();
@@ -124,12 +124,12 @@ impl<'a> PartialSchema<'a> {
         self.questions.want(&candidate.on, &candidate.way, other, AskedAs::Plain);
     }
 
-    /// Learns of a field that was taken for a leaf.
+    /// Learns from the errors about a field that was tested as a leaf.
     fn entered(&mut self, candidate: &ProbeCandidate, lessons: &[Lesson]) {
         for lesson in lessons {
             match lesson {
                 Lesson::NoSelection { ty, .. } => self.add(&candidate.on, &candidate.name, ty.clone()),
-                // The field is an object: the server does not mind objects without a selection.
+                // The field is an object: this server accepts objects without a selection.
                 Lesson::NoField { on: Some(on), .. } => self.object(candidate, TypeRef::parse(on)),
                 _ => {}
             }
@@ -158,7 +158,7 @@ impl<'a> PartialSchema<'a> {
         }
     }
 
-    /// Goes on to the types of the fields that were found.
+    /// Goes on to the types of the fields that were found, and queues their fields.
     fn descend(&mut self) {
         let mut found = Vec::new();
         for (key, place) in &self.places {
@@ -178,7 +178,8 @@ impl<'a> PartialSchema<'a> {
         }
     }
 
-    /// Returns the rank and the streams of a field's type.
+    /// Returns the rank of a field's type, and the streams to which it may belong. `key` and `place` are the type
+    /// that has the field.
     fn below(&self, key: &str, place: &Place, field: &Field) -> (Rank, Vec<Stream>) {
         let depth = place.way.len() + 1;
         if key == ROOT {
@@ -206,7 +207,7 @@ impl<'a> PartialSchema<'a> {
         (rank, place.streams.clone())
     }
 
-    /// Raises a type to at least this rank, and asks about the names of that rank.
+    /// Raises a type to at least this rank, and queues the names to test for that rank.
     fn raise(&mut self, ty: &str, rank: Rank, streams: &[Stream]) {
         let Some(place) = self.places.get_mut(ty) else { return };
         place.rank = place.rank.max(rank);
@@ -227,14 +228,14 @@ impl<'a> PartialSchema<'a> {
         self.found().any(|name| self.roots.get(name).is_some_and(|s| s.contains(&stream)))
     }
 
-    /// Returns the root fields that were found and are worth looking into.
+    /// Returns the root fields that exist and are worth looking into.
     pub fn found(&self) -> impl Iterator<Item = &str> {
         let root = self.places.get(ROOT).map(|p| &p.fields[..]).unwrap_or_default();
         let names = root.iter().map(|f| f.name.as_str());
         names.filter(|name| self.aim.is_worth(name, &self.inputs.needed(name)))
     }
 
-    /// Returns all of it as a schema.
+    /// Returns everything learnt as a schema. `query` and `mutation` are the names of the root types.
     pub fn schema(&self, query: &str, mutation: &str) -> Schema {
         let root = if matches!(self.aim, Aim::Token(_)) { mutation } else { query };
         let mut types = self.inputs.types();

@@ -1,12 +1,13 @@
-//! Asks about many candidates, in as few documents as the server judges to their end, within a budget of requests.
+//! Tests many candidates in as few documents as possible, within a budget of requests. Each document must be small
+//! enough that the server checks it to its end.
 //!
-//! The reference server stops at a hundred errors, so a document holds fewer candidates than that. A document
-//! that the server did not judge to its end is asked again in halves. If errors have no places, a document has no
-//! field name twice.
+//! The reference server stops at a hundred errors, so a document holds fewer candidates than that. A document that
+//! the server did not check to its end is split into halves and sent again. If a server's errors have no line, a
+//! document has no field name twice.
 //!
-//! Some servers name only the first wrong field of an input object. They are recognised when they refuse one
-//! argument and say nothing of another beside it. Arguments are then asked about apart, each in a use of the root
-//! field of its own.
+//! Some servers report only the first wrong field of an input object. They are recognised when they refuse one
+//! argument and report nothing about another beside it. Arguments are then tested apart, each in a separate use of
+//! the root field.
 
 use std::collections::VecDeque;
 
@@ -26,41 +27,42 @@ const MOST: usize = 88;
 /// A document of at most this many candidates is not halved.
 const FEWEST: usize = 4;
 
-/// The questions to one server, with their budget and what they showed of the server.
+/// Sends the tests to one server. Keeps count of the budget and of how the server behaves.
 #[derive(Debug)]
 pub(super) struct Prober<'a, S> {
     server: &'a S,
-    /// `query` or `mutation`.
+    /// The kind of operation whose fields are tested: `query` or `mutation`.
     pub operation: &'static str,
     budget: u32,
     most: usize,
-    /// Whether errors have places.
+    /// Whether the server's errors state their line in the document.
     located: bool,
-    /// Whether arguments are asked about apart, because the server names only the first of several wrong values.
+    /// Whether arguments are tested apart, because the server reports only the first of several wrong values.
     apart: bool,
-    /// Whether the server was seen to name every field that it does not have.
+    /// Whether the server was seen to report every field that it does not have.
     proven: bool,
     /// The number of requests so far.
     pub requests: u32,
-    /// The root type's name.
+    /// The name of the root type, if the server has stated it.
     pub root: Option<String>,
-    /// The reason why asking teaches nothing, or nothing more.
+    /// Why testing shows nothing, or nothing more; `None` while it does.
     pub trouble: Option<String>,
 }
 
 /// The result of a round of questions.
 #[derive(Debug, Default)]
 pub(super) struct ProbeRound {
-    /// What was said of each candidate that the server judged.
+    /// What the errors reveal about each candidate that the server checked.
     pub told: Vec<(ProbeCandidate, Vec<Lesson>)>,
-    /// What was said beside the candidates, by the field's path.
+    /// What the errors reveal besides that, with the path of the field concerned.
     pub beside: Vec<(Vec<String>, Lesson)>,
-    /// The candidates that were not asked about.
+    /// The candidates that were not tested, because the budget was used up or the server did not cooperate.
     pub left: Vec<ProbeCandidate>,
 }
 
 impl<'a, S: Server> Prober<'a, S> {
-    /// Begins with at most `budget` requests about the fields of `query` or `mutation`.
+    /// Creates a prober that makes at most `budget` requests to test the fields of `operation` (`query` or
+    /// `mutation`).
     pub fn new(server: &'a S, operation: &'static str, budget: u32) -> Prober<'a, S> {
         Prober {
             server,
@@ -76,17 +78,17 @@ impl<'a, S: Server> Prober<'a, S> {
         }
     }
 
-    /// Returns how many more candidates fit into the documents that these need anyway.
+    /// Returns how many more candidates fit into the documents that so many candidates need anyway.
     pub fn room(&self, candidates: usize) -> usize {
         candidates.next_multiple_of(self.most) - candidates
     }
 
-    /// Returns whether no more can be asked.
+    /// Returns whether no more can be tested: the budget is used up, or testing shows nothing.
     pub fn is_over(&self) -> bool {
         self.trouble.is_some() || self.requests >= self.budget
     }
 
-    /// Asks about these candidates.
+    /// Tests these candidates, in as many requests as that takes, and returns what the answers reveal.
     pub async fn ask(&mut self, candidates: Vec<ProbeCandidate>) -> Result<ProbeRound> {
         let mut round = ProbeRound::default();
         let mut waiting = self.packed(candidates);
@@ -135,8 +137,8 @@ impl<'a, S: Server> Prober<'a, S> {
         Ok(round)
     }
 
-    /// Returns whether the server names all fields that it does not have. This is asked when the server seems not to,
-    /// and before any question whose execution would do harm.
+    /// Returns whether the server reports every field that it does not have. This is tested if the server seems not
+    /// to, and before any document whose execution would do harm.
     pub async fn names_every_unknown_field(&mut self) -> Result<bool> {
         if self.requests >= self.budget {
             return Ok(false);
@@ -182,7 +184,7 @@ impl<'a, S: Server> Prober<'a, S> {
         }
     }
 
-    /// Packs candidates into documents, as far as possible in their order.
+    /// Distributes candidates over documents, in their order as far as possible.
     fn packed(&self, candidates: Vec<ProbeCandidate>) -> VecDeque<Vec<ProbeCandidate>> {
         let mut batches: VecDeque<Vec<ProbeCandidate>> = VecDeque::new();
         for candidate in candidates {
@@ -202,12 +204,12 @@ impl<'a, S: Server> Prober<'a, S> {
     }
 }
 
-/// Returns whether the server stopped before the end of the document.
+/// Returns whether the server stopped checking before the end of the document.
 fn is_cut(reply: &Reply) -> bool {
     reply.errors.iter().any(|said| Lesson::of(said) == Lesson::TooMany)
 }
 
-/// Returns the server's own words, as far as they may be shown.
+/// Returns the server's message of the first error, as far as it may be shown.
 fn words(reply: &Reply) -> String {
     match reply.errors.first() {
         Some(said) => format!("it says \"{}\"", wording::tell(Some(&said.message))),

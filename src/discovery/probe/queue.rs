@@ -1,11 +1,11 @@
-//! Keeps the candidates that wait, and what was ever asked. No name of a type is asked about twice in
+//! Keeps the candidates that are still to be tested, and remembers which were. No name of a type is tested twice in
 //! the same manner.
 
 use std::collections::BTreeSet;
 
 use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 
-/// The candidates that wait, and all that were ever asked about.
+/// The candidates that are still to be tested, and all that ever were.
 #[derive(Debug, Default)]
 pub(super) struct QuestionQueue {
     seen: BTreeSet<(String, String, AskedAs)>,
@@ -13,15 +13,16 @@ pub(super) struct QuestionQueue {
 }
 
 impl QuestionQueue {
-    /// Asks about this name, unless it was already asked about in this manner.
+    /// Queues a name for testing, unless it was already queued in this manner. The parameters are the fields of
+    /// [`ProbeCandidate`].
     pub fn want(&mut self, on: &str, way: &[String], name: &str, how: AskedAs) {
         if self.seen.insert((on.to_owned(), name.to_owned(), how)) {
             self.waiting.push(ProbeCandidate { on: on.to_owned(), name: name.to_owned(), how, way: way.to_vec() });
         }
     }
 
-    /// Takes what to ask now: everything but the types of leaves, and of these as many as `room` allows beside the
-    /// rest. If nothing else waits, it takes all of them.
+    /// Takes the candidates to test now: all except those that only ask for the type of a leaf. Of these, it takes as
+    /// many as `room` allows besides the rest, or all if nothing else is queued.
     pub fn next(&mut self, room: impl Fn(usize) -> usize) -> Vec<ProbeCandidate> {
         let (mut leaves, mut now): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|c| c.how == AskedAs::Entered);
         let fit = if now.is_empty() { leaves.len() } else { room(now.len()).min(leaves.len()) };

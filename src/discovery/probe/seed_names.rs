@@ -1,17 +1,17 @@
-//! Collects the names in the dialect that the source uses, such as those in a job file, because no name list
-//! may contain them.
+//! Collects the names that the source's dialect uses, such as those in a job file, because the lists of usual names
+//! may not contain them.
 
 use crate::dialect::Dialect;
 use crate::streams::Stream;
 
-/// Names, by where they may stand.
+/// The names to test, by what they name.
 #[derive(Debug, Default)]
 pub(super) struct SeedWords {
     /// Root fields, each with the streams that it lists.
     pub roots: Vec<(String, Vec<Stream>)>,
-    /// Arguments and fields of input objects.
+    /// The names of arguments and of fields of input objects.
     pub arguments: Vec<String>,
-    /// Members of envelopes.
+    /// The names of members of envelopes.
     pub members: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl SeedWords {
         said
     }
 
-    /// Returns a dialect's names for the mutation that gives a token.
+    /// Returns a dialect's names for the mutation that generates a token.
     pub fn of_token(dialect: &Dialect) -> SeedWords {
         let t = &dialect.token;
         let given = [&t.input, &t.client_id, &t.client_secret].into_iter().chain(t.arguments.keys());

@@ -1,11 +1,13 @@
-//! Reads what one error of a server teaches about its schema. It is pure: an error in, a [`Lesson`] out.
+//! Reads what one error message of a server reveals about its schema. The code is pure: an error in, a [`Lesson`]
+//! out.
 //!
-//! The words are those of graphql-js in its versions 14 to 17, which graphql-core, gqlgen, webonyx, Sangria and
-//! Absinthe use, too, at most with other quotation marks. Then come those of graphql-java, `HotChocolate`,
-//! async-graphql, Juniper, graphql-ruby, Hasura and apollo-rs. A table of the few words that make each message tells
-//! them apart, and never the whole sentence, because the rest differs between servers and versions.
+//! The known messages are those of graphql-js in its versions 14 to 17. graphql-core, gqlgen, webonyx, Sangria and
+//! Absinthe use them, too, at most with other quotation marks. Then come those of graphql-java, `HotChocolate`,
+//! async-graphql, Juniper, graphql-ruby, Hasura and apollo-rs. A message is recognised by the few words that
+//! characterise it, listed in a table, and never by the complete sentence, because the rest differs between servers
+//! and versions.
 //!
-//! A message with unknown words is [`Lesson::Other`]. The error's place in the document still says what was refused.
+//! A message with unknown words is [`Lesson::Other`]. The error's line in the document still shows what was refused.
 
 mod patterns;
 mod tokenizer;
@@ -18,14 +20,15 @@ use crate::discovery::rejections::tokenizer::{TokenizedMessage, name};
 use crate::discovery::schema::TypeRef;
 use crate::source::server::ServerError;
 
-/// What one error teaches. A type with an empty name was not named by the server.
+/// What one error message reveals about the server's schema. A type has an empty name if the server does not state
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lesson {
-    /// The type has no such field.
+    /// The server has no such field.
     NoField {
-        /// Its name.
+        /// The name of the field.
         field: String,
-        /// The type that lacks it.
+        /// The type that lacks the field, if the server states it.
         on: Option<String>,
         /// Names that the server suggests instead.
         meant: Vec<String>,
@@ -34,76 +37,77 @@ pub enum Lesson {
     },
     /// The field has no such argument.
     NoArgument {
-        /// Its name.
+        /// The name of the argument.
         argument: String,
-        /// The field that does not take it, without the name of the field's type.
+        /// The field that does not take the argument, if the server states it, without the name of the field's type.
         field: Option<String>,
         /// Names that the server suggests instead.
         meant: Vec<String>,
     },
     /// An input object has no such field.
     NoInputField {
-        /// Its name.
+        /// The name of the field.
         field: String,
-        /// The input object.
+        /// The name of the input object, if the server states it.
         on: Option<String>,
         /// Names that the server suggests instead.
         meant: Vec<String>,
     },
-    /// An argument must be given.
+    /// A required argument is missing.
     NeedsArgument {
-        /// The field that takes it.
+        /// The field that takes the argument, if the server states it.
         field: Option<String>,
-        /// Its name.
+        /// The name of the argument.
         argument: String,
-        /// Its type.
+        /// The type of the argument.
         ty: TypeRef,
     },
-    /// A field of an input object must be given.
+    /// A required field of an input object is missing.
     NeedsInputField {
-        /// The input object.
+        /// The name of the input object, if the server states it.
         on: Option<String>,
-        /// Its name.
+        /// The name of the field.
         field: String,
-        /// Its type.
+        /// The type of the field.
         ty: TypeRef,
     },
     /// The field is an object, and its fields must be selected.
     NeedsSelection {
-        /// Its name.
+        /// The name of the field.
         field: String,
-        /// Its type.
+        /// The type of the field.
         ty: TypeRef,
     },
     /// The field is a leaf, and nothing can be selected of it.
     NoSelection {
-        /// Its name.
+        /// The name of the field.
         field: String,
-        /// Its type.
+        /// The type of the field.
         ty: TypeRef,
     },
-    /// A variable stands where the server takes another type.
+    /// A variable is used where the server expects another type.
     Position {
-        /// Its name, without the dollar.
+        /// The name of the variable without the dollar sign, if the server states it.
         variable: Option<String>,
-        /// The type that the server takes there.
+        /// The type that the server expects for the argument.
         ty: TypeRef,
     },
-    /// A value stands where the server takes another type.
+    /// A literal is used where the server expects another type.
     Takes {
-        /// The type that the server takes there, without its list and non-null marks if the server omits them.
+        /// The type that the server expects for the argument, without its list and non-null marks if the server omits
+        /// them.
         ty: TypeRef,
-        /// Whether it is an enum.
+        /// Whether the expected type is an enum.
         is_enum: bool,
     },
     /// The server stopped after too many errors.
     TooMany,
-    /// The words teach nothing by themselves.
+    /// The message reveals nothing by itself.
     Other,
 }
 
 impl Lesson {
-    /// Returns what an error teaches.
+    /// Returns what an error message reveals about the server's schema.
     pub fn of(said: &ServerError) -> Lesson {
         let words = TokenizedMessage::new(&said.message);
         let extension = |name: &str| said.extensions.get(name).and_then(|v| v.as_str()).map(str::to_owned);
@@ -136,7 +140,7 @@ impl Lesson {
         refusal(&words).unwrap_or_else(|| value(&words))
     }
 
-    /// Returns the name that it is about, if there is one.
+    /// Returns the name of the field or the argument that the lesson is about, or `None` if there is none.
     pub fn name(&self) -> Option<&str> {
         match self {
             Lesson::NoField { field, .. }
@@ -150,7 +154,8 @@ impl Lesson {
     }
 }
 
-/// Reads a needed argument: `"a"` of `field "f"`, `"Query.f(a:)"`, or, in an input object, `field "x" of type "T"`.
+/// Reads the message about a missing required argument, which servers write as `"a"` of `field "f"`, as
+/// `"Query.f(a:)"`, or, in an input object, as `field "x" of type "T"`. `name` and `ty` are what the message names.
 fn needed(words: &TokenizedMessage, name: &str, ty: TypeRef) -> Lesson {
     if let Some((field, argument)) = name.split_once('(') {
         return Lesson::NeedsArgument {
@@ -173,7 +178,7 @@ fn needed(words: &TokenizedMessage, name: &str, ty: TypeRef) -> Lesson {
     }
 }
 
-/// Splits `PageInput.page` into its two parts.
+/// Splits `PageInput.page` into the type and the field. The type is `None` if there is no dot.
 fn parted(name: &str) -> (Option<String>, String) {
     match name.rsplit_once('.') {
         Some((on, name)) => (Some(on.to_owned()), name.to_owned()),
@@ -181,7 +186,7 @@ fn parted(name: &str) -> (Option<String>, String) {
     }
 }
 
-/// Reads a message that something does not exist.
+/// Reads a message that a field or an argument does not exist. Returns `None` for any other message.
 fn refusal(words: &TokenizedMessage) -> Option<Lesson> {
     if let Some((field, on)) = words.like(NO_INPUT_FIELD) {
         return Some(Lesson::NoInputField { field, on, meant: words.meant() });
@@ -198,7 +203,7 @@ fn refusal(words: &TokenizedMessage) -> Option<Lesson> {
     })
 }
 
-/// Reads a message that something exists but takes another value.
+/// Reads a message that an argument exists but takes another type of value.
 fn value(words: &TokenizedMessage) -> Lesson {
     if let Some((name, _)) = words.like(ENUM) {
         return Lesson::Takes { ty: TypeRef::parse(&name), is_enum: true };

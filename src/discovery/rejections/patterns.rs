@@ -1,7 +1,8 @@
-//! Lists the words that tell messages apart, by kind. Within a kind the first wording that fits counts.
+//! Lists the words by which error messages are recognised, by kind. Within a kind, the first wording that fits
+//! counts.
 
-/// The words that make a message, all in lower case. The name is the word after `head`, `tail` stands anywhere, and
-/// the type or field concerned comes after `of`, if that is not empty.
+/// The words by which a message is recognised, all in lower case. The message contains `tail`. The name that it is
+/// about is the word after `head`. The type or field concerned is the word after `of`, unless `of` is empty.
 pub(super) struct Wording {
     pub(super) head: &'static str,
     pub(super) tail: &'static str,

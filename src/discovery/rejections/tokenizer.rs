@@ -1,15 +1,15 @@
-//! Takes a message apart: finds names with or without quotation marks, and separates what the server suggests
-//! from what it says.
+//! Splits an error message: finds names with or without quotation marks, and separates what the server suggests ("Did
+//! you mean ...") from the rest.
 
 use crate::discovery::rejections::patterns::Wording;
 
-/// A message, in its own and in lower case, without what the server suggests.
+/// An error message, in its own spelling and in lower case, with the server's suggestion split off.
 pub(super) struct TokenizedMessage<'a> {
-    /// The message as it came.
+    /// The message as the server sent it, without the suggestion.
     pub(super) text: &'a str,
-    /// The message in lower case.
+    /// The message in lower case, without the suggestion.
     pub(super) lower: String,
-    /// What the server suggests.
+    /// The suggestion, from "Did you mean" on; empty if there is none.
     pub(super) suggestion: &'a str,
 }
 
@@ -26,7 +26,8 @@ impl<'a> TokenizedMessage<'a> {
         self.lower.contains(words)
     }
 
-    /// Returns the name, and the type if there is one, from the first of these wordings that fits the message.
+    /// Returns the name, and the type or field if the message states it, by the first of these wordings that fits the
+    /// message. Returns `None` if none fits.
     pub(super) fn like(&self, wordings: &[Wording]) -> Option<(String, Option<String>)> {
         wordings.iter().find_map(|w| {
             if !self.has(w.tail) {
@@ -63,7 +64,7 @@ impl<'a> TokenizedMessage<'a> {
     }
 }
 
-/// Returns the name or the type with which a text begins.
+/// Returns the name or the type at the beginning of `text`, without quotation marks, or `None` if there is none.
 pub(super) fn name(text: &str) -> Option<String> {
     let text = text.strip_prefix("the enum value ").unwrap_or(text);
     let inner = text.trim_start_matches(['"', '\'', '`', '“', '‘', '$']);

@@ -1,5 +1,5 @@
-//! Reads what an answer's headers say of the limit and of waiting. A value that is no number, is out of range, or has
-//! an unknown unit counts as not sent. How long a request really waits is for the job to say.
+//! Reads the headers of an answer about the request limit and about waiting. A value counts as missing if it is not a
+//! number, is out of range, or has an unknown unit. How long a request really waits depends on the job, too.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::super::http_date;
 use super::Headers;
 use crate::number;
 
-/// The longest wait that is told: ten days. A longer one is cut to it.
+/// The longest wait that is returned: ten days. A longer one is cut to it.
 const LONGEST: Duration = Duration::from_secs(864_000);
 
-/// Reads the headers of one answer. `now` is the server's time, in seconds since 1970.
+/// Reads the rate-limit headers of one answer. `now` is the server's time, in seconds since 1970.
 pub fn read(headers: &HeaderMap, now: f64) -> Headers {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let count = |name: &str| text(name).and_then(number::count).and_then(|n| u32::try_from(n).ok());
@@ -27,8 +27,9 @@ pub fn read(headers: &HeaderMap, now: f64) -> Headers {
     }
 }
 
-/// Returns a time to wait. The number is documented as seconds. If it can only be a moment (seconds or milliseconds
-/// since 1970), it is read as one.
+/// Returns the wait that a header's number `n` means. It is documented as seconds. A number that can only be a moment
+/// (seconds or milliseconds since 1970) is read as one. Returns `None` if it can be neither. `now` is in seconds
+/// since 1970.
 fn until(n: f64, now: f64) -> Option<Duration> {
     match n {
         n if n < 1e9 => number::seconds(n, LONGEST),
@@ -39,7 +40,7 @@ fn until(n: f64, now: f64) -> Option<Duration> {
     }
 }
 
-/// Returns the time until a moment that lies so many seconds ahead. A moment that is over needs no wait.
+/// Returns the wait until a moment that is so many seconds ahead. The wait is zero for a moment in the past.
 fn ahead(seconds: f64) -> Option<Duration> {
     number::seconds(seconds.max(0.0), LONGEST)
 }

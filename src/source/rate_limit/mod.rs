@@ -1,14 +1,15 @@
-//! Keeps the request limit of the API key. Three things can hold a request back, and the screen says which:
+//! Keeps requests within the limit of the API key. Three reasons can delay a request, and the screen shows which one
+//! does:
 //!
-//! - *pace*: `governor` spaces requests evenly a little below the limit, so that no minute holds more requests than
-//!   the limit. The rate is 98.5 % of the limit; a burst of 1 % makes up for late timers. The state lies in the key's
-//!   shared [`BudgetWindow`], so that two processes are one pacer.
-//! - *window*: the server's `X-RateLimit-Remaining` says that the limit is used up, perhaps by somebody else.
+//! - *pace*: `governor` spaces requests evenly a little below the limit, so that no minute has more requests than the
+//!   limit. The rate is 98.5 % of the limit; a burst of 1 % makes up for late timers. The state is in the key's
+//!   shared [`BudgetWindow`], so that all processes together keep one pace.
+//! - *window*: the server's `X-RateLimit-Remaining` shows that the limit is used up, perhaps by another program.
 //!   Requests wait for the reset.
-//! - *block*: a 429 stops every request, in every process of the key, until the reset.
+//! - *block*: a 429 stops every request until the reset, in every process that uses the key.
 //!
-//! Governor's own `until_ready` sleeps on its own clock. Here only its decision is used, and every wait is tokio's,
-//! so that tests can pause time.
+//! Governor's own `until_ready` sleeps by its own clock. Here only governor's decision is used, and every wait is
+//! tokio's, so that tests can pause time.
 
 pub mod headers;
 mod pacer;
@@ -32,7 +33,7 @@ use self::window::{BudgetWindow, Shared};
 use crate::error::{Error, Kind, Result, Wait};
 use crate::waits::{OpenWait, Waits};
 
-/// What the rate-limit headers of one answer say.
+/// The rate-limit headers of one answer.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Headers {
     /// `X-RateLimit-Limit`: requests a minute (documented).
@@ -48,12 +49,12 @@ pub struct Headers {
 impl Headers {
     /// Returns how long an answer that failed with `kind` asks to wait, or `None` if it does not ask.
     ///
-    /// - After a 429, `X-RateLimit-Reset` is believed, because it is the documented header, unless it is zero: then
-    ///   it is over already and says nothing.
-    /// - Otherwise `Retry-After` is believed. Beside an `X-RateLimit-Reset` it is bounded by that time or by a minute
-    ///   (the documented window), whichever is longer.
-    /// - After another failure, `X-RateLimit-Reset` alone says nothing, because it stands on every answer.
-    /// - After a 429 with nothing but a reset of zero, the wait is zero.
+    /// - After a 429, `X-RateLimit-Reset` decides, because it is the documented header. A reset of zero is not used,
+    ///   because it is over already.
+    /// - Otherwise `Retry-After` decides. If there is an `X-RateLimit-Reset` too, the wait is at most that time or a
+    ///   minute (the documented window), whichever is longer.
+    /// - After another failure, `X-RateLimit-Reset` alone does not count, because every answer has it.
+    /// - After a 429 with a reset of zero and no `Retry-After`, the wait is zero.
     pub fn wait(&self, kind: &Kind) -> Option<Wait> {
         const WINDOW: Duration = Duration::from_secs(60);
         let of_limit = *kind == Kind::RateLimited;
@@ -67,55 +68,56 @@ impl Headers {
     }
 }
 
-/// What a request asked for, so that its answer speaks of that limit.
+/// What a request asks for. The server may have a separate limit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Pages of lists. Their limit is the one that is kept.
+    /// Pages of lists. The budget keeps to the limit for these.
     List,
-    /// Anything else, such as a token. It may have a limit of its own.
+    /// Anything else, such as a token. The server may have another limit for it.
     Another,
 }
 
 /// Why a request waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Even spacing below the limit.
+    /// To be spaced evenly below the limit.
     Pace,
-    /// The server's window is used up.
+    /// The server reports that the limit is used up until its reset.
     Window,
-    /// A 429.
+    /// The server has answered with a 429.
     Block,
 }
 
-/// Numbers for the screen and the summary.
+/// What the budget has counted and seen so far, for the screen and the summary.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Stats {
-    /// Requests that got a turn, those for tokens included.
+    /// The number of requests that got a turn, those for tokens included.
     pub requests: u64,
-    /// 429 answers.
+    /// The number of 429 answers.
     pub refused: u64,
-    /// Time waited for pace, window and block, in this order.
+    /// The time that requests waited because of pace, window and block, in this order.
     pub waited: [Duration; 3],
-    /// How many requests the server said were left, in its latest word about the limit that is kept.
+    /// How many requests were left of the limit for lists, as the server last reported; `None` before the first
+    /// report.
     pub remaining: Option<u32>,
-    /// What the headers of an answer said of the limit: the latest one about the limit that is kept, or else the
-    /// first one about another limit.
+    /// The rate-limit headers to show: the latest about the limit for lists, or else the first about another limit.
+    /// `None` before the first.
     pub told: Option<Headers>,
-    /// Whether a request was not made because the cap was reached.
+    /// Whether a request was refused because this run has made all requests that it may make.
     pub spent: bool,
 }
 
-/// The budget of one key.
+/// The request budget of one API key. Every request waits here for its turn.
 pub struct Budget {
-    /// What the requests wait for now.
+    /// What requests wait for at the moment, for the screen.
     pub waits: Waits,
     window: Arc<BudgetWindow>,
     clock: Clock,
-    /// Held by the request whose turn is next, so that requests go first come, first served.
+    /// The lock of the request whose turn is next, so that requests go first come, first served.
     turn: tokio::sync::Mutex<()>,
-    /// The requests that may be made.
+    /// The most requests that this run may make.
     most: u64,
-    /// The job's requests a minute; 0: no limit of our own.
+    /// The job's limit in requests a minute; 0 means that the job sets no limit.
     own: u32,
     /// The longest wait that a header may ask for.
     longest: Duration,
@@ -123,34 +125,34 @@ pub struct Budget {
     state: Mutex<State>,
 }
 
-/// A function that is called once.
+/// A callback for the last request of a run.
 type Tell = Box<dyn FnOnce() + Send>;
 type Pacer = Arc<RateLimiter<NotKeyed, InWindow, Clock, NoOpMiddleware<Nanos>>>;
 
 #[derive(Default)]
 struct State {
     stats: Stats,
-    /// The number of the latest request whose answer told how many are left.
+    /// The number of the latest request whose answer reported how many are left.
     told_by: u64,
-    /// The limit that the latest answer for a list told.
+    /// The limit that the latest answer for a list reported.
     limit: Option<u32>,
-    /// The number that no request may exceed, and when that ends.
+    /// The number of the last request that the server's report allows, and the moment at which the limit resets.
     ceiling: Option<(u64, Instant)>,
     counting: Counting,
-    /// The number of the last request, and the function that is called with it, until it is called.
+    /// The number of the last request of the run, and the callback for it (`None` once it was called).
     stops_after: Option<(u64, Option<Tell>)>,
-    /// The number of requests sent when the last block began. They were under way then, so that a 429 for one of them
-    /// is no new strike.
+    /// How many requests had been sent when the last block began. Those were under way then, so a 429 for one of them
+    /// does not count again.
     block_began_at: u64,
-    /// Whether a request was answered in this process.
+    /// Whether a request of this process was answered without a 429.
     is_answered: bool,
-    /// The moment until which every request fails with this error, because the server asks to wait for longer than
-    /// the job allows.
+    /// While the server asks to wait for longer than the job allows: the moment until which every request fails, and
+    /// the error.
     over: Option<(Instant, Error)>,
 }
 
-/// Returns how long the first block lasts if the server names no time. A debug build reads `QPIEN_TEST_BLOCK`
-/// (seconds), so that a test need not wait for minutes.
+/// Returns how long the first block lasts if the server names no time: a minute. A debug build reads
+/// `QPIEN_TEST_BLOCK` (seconds), so that a test need not wait for minutes.
 fn first_block() -> Duration {
     let told = if cfg!(debug_assertions) { std::env::var("QPIEN_TEST_BLOCK").ok() } else { None };
     Duration::from_secs(told.and_then(|text| text.parse().ok()).unwrap_or(60))
@@ -163,7 +165,8 @@ const LONGEST_UNTOLD: Duration = Duration::from_secs(600);
 const LONGEST: Duration = Duration::from_secs(3600);
 
 impl Budget {
-    /// Creates a budget of `per_minute` requests (0: no limit of our own).
+    /// Creates a budget of `per_minute` requests a minute. 0 means that the job sets no limit. `window` is the state
+    /// that the key's processes share.
     pub fn new(per_minute: u32, window: BudgetWindow) -> Budget {
         let window = Arc::new(window);
         let clock = Clock::new();
@@ -182,22 +185,23 @@ impl Budget {
         budget
     }
 
-    /// Returns the budget with `longest` as the longest wait that a header may ask for. It is a minute at least.
+    /// Sets the longest wait that a header may ask for. It is never less than a minute.
     #[must_use]
     pub fn waiting_at_most(mut self, longest: Duration) -> Budget {
         self.longest = longest.max(Duration::from_secs(60));
         self
     }
 
-    /// Returns the budget with a cap: after `most` requests, [`Budget::acquire`] fails with [`Kind::Spent`].
+    /// Sets the most requests that this run may make. After `most` requests, [`Budget::acquire`] fails with
+    /// [`Kind::Spent`].
     #[must_use]
     pub fn capped(mut self, most: u64) -> Budget {
         self.most = most;
         self
     }
 
-    /// Waits for this request's turn and returns its number. Fails if the cap is reached, or if the server asks to
-    /// wait for longer than the job allows.
+    /// Waits for a request's turn and returns the request's number. Fails if the run has made all requests that it
+    /// may make, or if the server asks to wait for longer than the job allows.
     pub async fn acquire(&self) -> Result<u64> {
         loop {
             if let Some((number, ())) = self.acquire_for(|| true, || ()).await? {
@@ -206,9 +210,9 @@ impl Budget {
         }
     }
 
-    /// Waits for a turn as long as `wanted` returns `true`. Then calls `take` before any other request gets a turn,
-    /// and returns the turn's number with what `take` returned. Returns `None` if the turn is no longer wanted; it is
-    /// not used up then.
+    /// Waits for a turn as long as `wanted` returns `true`. When the turn has come, calls `take` before any other
+    /// request gets a turn, and returns the request's number and the value of `take`. Returns `None` as soon as
+    /// `wanted` returns `false`; no turn is used up then. Fails as [`Budget::acquire`] does.
     pub async fn acquire_for<T>(
         &self,
         wanted: impl Fn() -> bool,
@@ -246,8 +250,8 @@ impl Budget {
         Ok(Some((number, taken)))
     }
 
-    /// Gives no more turns after this many requests, and calls `tell` when it gives the last one. A later caller
-    /// waits without end, because `tell` is to stop the run.
+    /// Ends the turns after this many requests. Calls `tell` at the last one. Later callers wait without end, because
+    /// `tell` is expected to stop the run.
     pub fn stop_after(&self, requests: u64, tell: impl FnOnce() + Send + 'static) {
         self.state().stops_after = Some((requests, Some(Box::new(tell))));
     }
@@ -257,19 +261,20 @@ impl Budget {
         state.stops_after.as_ref().is_some_and(|(most, _)| state.stats.requests >= *most)
     }
 
-    /// Notes how many questions request `number` carries.
+    /// Notes how many questions the request with this number carries.
     pub fn carries(&self, number: u64, questions: usize) {
         self.state().counting.carries(number, questions);
     }
 
-    /// Returns whether the server's limit was seen to fall by questions, not by requests.
+    /// Returns whether the server was seen to count questions against its limit, not requests.
     pub fn counts_questions(&self) -> bool {
         self.state().counting.by_questions()
     }
 
-    /// Takes in what the answer to request `number` says of the limit. An answer to an earlier request than the
-    /// latest one that told is ignored. The limit in an answer for a list is followed, upwards too, but never above
-    /// the job's own limit. What other answers say is believed if they name the same limit.
+    /// Reads what the answer to request `number` reports about the limit. An answer to an earlier request than the
+    /// latest one that reported is ignored. The limit in an answer for a list becomes the pace, even if it is higher
+    /// than before, but never above the job's own limit. Reports in other answers count only if they name the same
+    /// limit. `of` is what the request asked for.
     pub fn observe(&self, number: u64, headers: Headers, of: Purpose) {
         let mut state = self.state();
         if number < state.told_by {
@@ -296,7 +301,7 @@ impl Budget {
         }
     }
 
-    /// Paces by this limit from now on, unless the job has no limit of its own.
+    /// Paces requests by `limit` (requests a minute) from now on, unless the job sets no limit.
     fn follow(&self, limit: u32) {
         let now = self.pacer().as_ref().map(|(now, _)| *now);
         if let Some(now) = now.filter(|now| *now != limit) {
@@ -305,7 +310,7 @@ impl Budget {
         }
     }
 
-    /// Notes that a request was answered and not refused, which ends a row of 429s.
+    /// Notes that a request was answered without a 429, so that the next 429 is the first in a row again.
     pub fn answered(&self) {
         let is_first = !std::mem::replace(&mut self.state().is_answered, true);
         if is_first || self.state().stats.refused > 0 {
@@ -313,9 +318,10 @@ impl Budget {
         }
     }
 
-    /// Notes that request `number` met a 429. Every request waits: for `wait` if the server told it, otherwise for a
-    /// minute, doubled with each further 429 in a row up to ten minutes. A told wait that proved too short is not
-    /// believed a second time, but lengthened in the same way.
+    /// Notes that request `number` was answered with a 429. Every request now waits for `wait`, the time that the
+    /// server names. Without one, requests wait for a minute, doubled with each further 429 in a row, up to ten
+    /// minutes. If the named time proved too short, the next wait is at least as long as it would be without a named
+    /// time.
     pub fn block(&self, number: u64, wait: Option<Duration>) {
         let news = {
             let mut state = self.state();
@@ -345,18 +351,18 @@ impl Budget {
         );
     }
 
-    /// Lets every request fail with `error` for `wait`, because the server asks to wait for longer than the job
-    /// allows.
+    /// Makes every request fail with `error` for the time `wait`, because the server asks to wait for longer than the
+    /// job allows.
     pub fn refuse_until(&self, wait: Duration, error: Error) {
         self.state().over = Some((Instant::now() + wait, error));
     }
 
-    /// Returns the numbers so far.
+    /// Returns what the budget has counted and seen so far.
     pub fn stats(&self) -> Stats {
         self.state().stats
     }
 
-    /// Returns what holds the next request back now, and for how long.
+    /// Returns why the next request has to wait and for how long, or `None` if it can be sent now.
     fn obstacle(&self) -> Option<(Reason, Duration)> {
         let now = self.clock.wall();
         let blocked = self.update(|s| s.blocked_until);
@@ -404,7 +410,7 @@ impl Budget {
 }
 
 impl Reason {
-    /// Returns the subject of a wait in one word, and the sentence that explains the wait.
+    /// Returns a wait's reason in one word, and a sentence that explains it.
     fn told(self) -> (&'static str, &'static str) {
         match self {
             Reason::Pace => ("pace", "requests are spaced to stay under the limit"),
@@ -414,8 +420,8 @@ impl Reason {
     }
 }
 
-/// A wait that the screen shows and the summary counts. It ends when it is dropped, whether or not it was slept to
-/// its end.
+/// A wait that the screen shows and the summary counts. The wait ends when this is dropped, even if the request was
+/// cancelled before.
 struct Shown<'b> {
     budget: &'b Budget,
     reason: Reason,

@@ -1,4 +1,4 @@
-//! Lets `governor` pace requests by tokio's clock, and keep its state where every process of a key finds it.
+//! Connects `governor` to tokio's clock and to the state that all processes of a key share.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,7 @@ pub fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Tokio's clock for governor, and the wall-clock moment it started at.
+/// Tokio's clock for governor. Also knows the wall-clock moment at which it started.
 #[derive(Clone)]
 pub struct Clock {
     origin: Instant,
@@ -42,7 +42,7 @@ impl governor::clock::Clock for Clock {
     }
 }
 
-/// Governor's state, kept in the shared window. Governor counts from its own start; the window counts from 1970.
+/// Governor's state, kept in the shared window. Governor counts time from its own start, the window from 1970.
 pub struct InWindow {
     window: Arc<BudgetWindow>,
     clock: Clock,

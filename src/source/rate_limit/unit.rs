@@ -1,35 +1,35 @@
 //! Finds out what the server's limit counts: requests, as documented, or the questions in them. If it counts
 //! questions, sending many in one request saves nothing.
 //!
-//! The evidence is `X-RateLimit-Remaining`, which other users of the key may blur. So it must fall by nearly as much
-//! as questions were asked, three times in a row.
+//! The evidence is `X-RateLimit-Remaining`. Other users of the key make it fall, too. So it must fall by nearly as
+//! much as questions were asked, three times in a row.
 
 use std::collections::BTreeMap;
 
-/// How many falls in a row settle it.
+/// How many answers in a row must show that questions are counted.
 const TIMES: u32 = 3;
 
-/// What was seen of the counting.
+/// The evidence about what the server's limit counts.
 #[derive(Debug, Default)]
 pub struct Counting {
     /// For each request with several questions, their number beyond the first.
     further: BTreeMap<u64, u64>,
-    /// The latest request whose answer told what remains, and that number.
+    /// The latest request whose answer reported how many requests remain, and how many do.
     told: Option<(u64, u32)>,
     times: u32,
 }
 
 impl Counting {
-    /// Notes how many questions request `number` carries.
+    /// Notes how many questions the request with this number carries.
     pub fn carries(&mut self, number: u64, questions: usize) {
         if questions > 1 {
             self.further.insert(number, questions as u64 - 1);
         }
     }
 
-    /// Notes that `remaining` requests are left by the answer to request `number`. Numbers come in ascending order. A
-    /// fall by at least 80 % of the questions speaks for questions; a fall by little more than the requests begins
-    /// the row anew.
+    /// Notes that the answer to request `number` reports `remaining` requests left. Numbers come in ascending order.
+    /// A fall by at least 80 % of the questions since the last report is evidence that questions count. A fall by
+    /// little more than the requests makes the row of evidence begin again.
     pub fn told(&mut self, number: u64, remaining: u32) {
         let before = self.told.replace((number, remaining));
         let later = self.further.split_off(&(number + 1));
@@ -49,7 +49,7 @@ impl Counting {
         }
     }
 
-    /// Returns whether it is settled that the limit counts questions.
+    /// Returns whether the evidence suffices that the limit counts questions.
     pub fn by_questions(&self) -> bool {
         self.times >= TIMES
     }

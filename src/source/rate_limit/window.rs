@@ -1,10 +1,10 @@
-//! Keeps the window of one API key in a small file that every process and every mirror of the key share, across
-//! restarts. The file lies in the user's state folder, named by a hash of endpoint and client id, and is read and
+//! Keeps the pacing state of one API key in a small file that every process and every mirror of the key share, across
+//! restarts. The file is in the user's state folder, named by a hash of endpoint and client id, and is read and
 //! written under its lock.
 //!
-//! It holds the pacer's theoretical arrival time and the end of a block. Both are wall-clock nanoseconds since 1970,
-//! because the monotonic clocks of two processes cannot be compared. If the file cannot be opened, the window lives
-//! in memory and the run says so: pacing one process well is better than not running.
+//! The file holds the pacer's theoretical arrival time and the end of a block. Both are wall-clock nanoseconds since
+//! 1970, because the monotonic clocks of two processes cannot be compared. If the file cannot be opened, the state is
+//! in memory and the run reports that, because pacing one process well is better than not running.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -17,14 +17,14 @@ use sha2::{Digest, Sha256};
 
 use crate::regular_file;
 
-/// What the processes share. Moments are nanoseconds since 1970.
+/// The state that the processes of a key share. Moments are nanoseconds since 1970.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
-    /// The moment at which the next request would come if all came evenly spaced.
+    /// The moment at which the next request would be sent if all were evenly spaced.
     pub theoretical_arrival: u64,
-    /// The moment before which no request is made, because the server asked everybody to wait.
+    /// The end of the latest block: before this moment no request is sent. 0 if there was no block.
     pub blocked_until: u64,
-    /// The moment at which the server asked for that.
+    /// The beginning of the latest block: the moment of the 429.
     #[serde(default)]
     pub blocked_at: u64,
     /// The number of 429 answers in a row.
@@ -32,7 +32,8 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Blocks every request until a moment, unless a longer block is in force.
+    /// Blocks every request until the moment `until`, unless a longer block is in force. `now` and `until` are
+    /// nanoseconds since 1970.
     pub fn block(&mut self, now: u64, until: u64) {
         if until > self.blocked_until {
             (self.blocked_at, self.blocked_until) = (now, until);
@@ -40,32 +41,33 @@ impl Shared {
     }
 }
 
-/// The longest block that is believed. A longer one was stored without its beginning.
+/// The longest block that can be real. A longer one was stored without its beginning.
 const LONGEST_BLOCK: Duration = Duration::from_secs(24 * 3600);
-/// The most time that is believed to be left of a block whose beginning is not known.
+/// The longest rest of a block whose beginning is not known.
 const OLDEST_BLOCK: Duration = Duration::from_secs(3600);
-/// The longest wait that a pace can cause. A moment further ahead was stored by a clock that was ahead, or the clock
+/// The longest wait that pacing can cause. A moment further ahead was stored while the clock was wrong, or the clock
 /// was set back since.
 const FARTHEST_PACE: Duration = Duration::from_secs(60);
 
 /// The most bytes of the file that are read.
 const LONGEST: u64 = 4096;
 
-/// The window of one key.
+/// The shared pacing state of one key.
 pub struct BudgetWindow {
     file: Option<Mutex<File>>,
     memory: Mutex<Shared>,
 }
 
 impl BudgetWindow {
-    /// Returns the path of a key's file.
+    /// Returns the path of a key's file in `folder`.
     pub fn path(folder: &Path, endpoint: &str, client_id: &str) -> PathBuf {
         let digest = Sha256::digest(format!("{endpoint}\n{client_id}"));
         let hex = crate::hex::text(&digest[..12]);
         folder.join(format!("budget-{hex}.json"))
     }
 
-    /// Opens the window at `path` and creates it if it is missing. Does not follow a link.
+    /// Opens the file at `path`, and creates it if it is missing. Does not follow a symbolic link. Fails if the file
+    /// or its folder cannot be created or opened.
     pub fn open(path: &Path) -> std::io::Result<BudgetWindow> {
         if let Some(folder) = path.parent() {
             regular_file::private_folder(folder)?;
@@ -73,13 +75,13 @@ impl BudgetWindow {
         Ok(BudgetWindow { file: Some(Mutex::new(regular_file::own(path)?)), memory: Mutex::default() })
     }
 
-    /// Creates a window that only this process knows.
+    /// Creates a state that only this process uses, without a file.
     pub fn in_memory() -> BudgetWindow {
         BudgetWindow { file: None, memory: Mutex::default() }
     }
 
-    /// Reads, changes and writes the window as one step among all processes. `now` is nanoseconds since 1970. If the
-    /// file fails, changes this process's own window instead.
+    /// Reads, changes and writes the state as one step among all processes, and returns the value of `change`. `now`
+    /// is nanoseconds since 1970. If the file fails, changes a state in this process's memory instead.
     pub fn update<T>(&self, now: u64, change: impl Fn(&mut Shared) -> T) -> T {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &self.file {
@@ -99,7 +101,7 @@ fn update_file<T>(file: &mut File, now: u64, change: impl Fn(&mut Shared) -> T) 
         let mut text = String::new();
         file.seek(SeekFrom::Start(0))?;
         Read::by_ref(file).take(LONGEST).read_to_string(&mut text)?;
-        // A file that a crash has cut is an empty window; the server's headers correct it at the first answer.
+        // A file that a crash has cut counts as empty; the server's headers correct the state at the first answer.
         let before = serde_json::from_str(&text).unwrap_or_default();
         let mut after = believable(before, now);
         let result = change(&mut after);
@@ -115,8 +117,8 @@ fn update_file<T>(file: &mut File, now: u64, change: impl Fn(&mut Shared) -> T) 
     outcome
 }
 
-/// Returns the part of a stored window that can be true: a pace within a minute, and a block. If the clock is now
-/// before the block's beginning, it was set back, and the block lasts its whole length from now.
+/// Returns a stored state without what cannot be true. Pacing waits for a minute at most. If the clock is before the
+/// block's beginning, the clock was set back, and the block lasts its full length from `now`.
 fn believable(shared: Shared, now: u64) -> Shared {
     let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let mut believed = shared;

@@ -1,10 +1,10 @@
-//! Knows the sentences of validation that are told with the names in them. They are those of graphql-js in its
-//! versions 14 to 17, and of servers that say the same in other words. `discovery::rejections` learns from them.
+//! Lists the sentences of GraphQL validation that may be shown with the names in them. They are those of graphql-js
+//! in its versions 14 to 17, and the equivalent ones of other servers. `discovery::rejections` learns from them.
 //!
 //! A name is that of a field, an argument, a type, a variable or a directive. A sentence that can quote a value is
-//! told up to the value.
+//! shown up to the value.
 
-/// Whole sentences; `{}` is a name, in quotation marks of any kind or in none.
+/// Complete sentences. `{}` stands for a name, with or without quotation marks of any kind.
 const SENTENCES: &[&str] = &[
     "Cannot query field {} on type {}.",
     "Unknown argument {} on field {}.",
@@ -64,7 +64,7 @@ const SENTENCES: &[&str] = &[
     "the required argument {} is not provided",
 ];
 
-/// Beginnings of sentences that go on with a value.
+/// The beginnings of sentences that continue with a value.
 const BEGINNINGS: &[&str] = &[
     "Expected value of type {}, found ",
     "Expected type {}, found ",
@@ -75,11 +75,11 @@ const BEGINNINGS: &[&str] = &[
     "Value ",
 ];
 
-/// The longest name, in bytes.
+/// The longest string that counts as a name, in bytes.
 const LONGEST: usize = 80;
 
-/// Returns the message if it is one of the sentences, or its beginning with a mark for the rest. Returns `None` for
-/// any other message.
+/// Returns the message if it is one of the listed sentences. If only its beginning is listed, returns that beginning
+/// with `…` for the rest. Returns `None` for any other message.
 pub(super) fn told(message: &str) -> Option<String> {
     let (sentence, suggestion) = match message.find("Did you mean") {
         Some(at) => (message[..at].trim_end(), &message[at..]),
@@ -95,14 +95,14 @@ pub(super) fn told(message: &str) -> Option<String> {
     BEGINNINGS.iter().find_map(|known| begins(known, message)).map(|beginning| format!("{beginning}…"))
 }
 
-/// Returns whether `text` is `known` with a name for every `{}`.
+/// Returns whether `text` equals `known` with each `{}` replaced by a name.
 fn fits(known: &str, text: &str) -> bool {
     let Some((literal, rest)) = known.split_once("{}") else { return known == text };
     let Some(text) = text.strip_prefix(literal) else { return false };
     name(text).is_some_and(|length| fits(rest, &text[length..]))
 }
 
-/// Returns the part of `text` that is the beginning `known`, if it begins so.
+/// Returns the part of `text` that matches the beginning `known`, or `None` if `text` does not begin so.
 fn begins<'t>(known: &str, text: &'t str) -> Option<&'t str> {
     let (mut at, mut known) = (0, known);
     while let Some((literal, rest)) = known.split_once("{}") {
@@ -113,7 +113,8 @@ fn begins<'t>(known: &str, text: &'t str) -> Option<&'t str> {
     text[at..].starts_with(known).then(|| &text[..at + known.len()])
 }
 
-/// Returns the length of the name that a text begins with, its quotation marks included.
+/// Returns the length in bytes of the name at the beginning of `text`, its quotation marks included. Returns `None`
+/// if `text` does not begin with a name.
 fn name(text: &str) -> Option<usize> {
     const MARKS: [(char, char); 7] =
         [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’'), ('«', '»'), ('[', ']')];
@@ -124,7 +125,7 @@ fn name(text: &str) -> Option<usize> {
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.' | '!' | '/' | '[' | ']' | '(' | ':' | ')');
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '/' | '!' | '[' | ']');
     let inner = &text[from..];
-    // The sign before a directive's name.
+    // The `@` before a directive's name.
     let at = usize::from(inner.starts_with('@'));
     let (from, inner) = (from + at, &inner[at..]);
     let mut end = match closing {
@@ -151,7 +152,7 @@ fn name(text: &str) -> Option<usize> {
     }
 }
 
-/// Returns whether a suggestion holds names alone: `Did you mean "a", "b", or "c"?`.
+/// Returns whether a suggestion holds nothing but names: `Did you mean "a", "b", or "c"?`.
 fn is_suggestion(text: &str) -> bool {
     let Some(names) = text.strip_prefix("Did you mean ").and_then(|rest| rest.trim_end().strip_suffix('?')) else {
         return false;

@@ -1,14 +1,14 @@
-//! Decides how much of a server's own words is told to people. A server quotes what it was sent and what it holds:
-//! the text of a message, a name, somebody's number. So only words that are known to hold none of that are repeated.
+//! Decides how much of a server's own words may be shown to people. A server quotes what it received and what it
+//! stores: the text of a customer's message, a name, a phone number. So only words that are known to contain none of
+//! that are repeated.
 //!
-//! - A sentence that validation is known to say (`known`) is told with the names of fields, arguments and types in
-//!   it.
+//! - A known sentence of GraphQL validation (`known`) is shown with the names of fields, arguments and types in it.
 //! - From any other sentence, three things are cut: the text in quotation marks or brackets of any kind, the text
 //!   behind a colon, and every word that is not in the `vocabulary` of such sentences. A number is cut unless it is a
 //!   limit.
-//! - A code is told if it has the form of one.
+//! - A code is shown if it has the form of one.
 //!
-//! What is *learnt* from a message is read from the message as it came: by [`limits`] here, by
+//! What the program itself *learns* from a message is read from the original message: by [`limits`] here, by
 //! `discovery::rejections` elsewhere.
 
 mod known;
@@ -16,19 +16,19 @@ mod vocabulary;
 
 use vocabulary::is_usual;
 
-/// The mark in the place of words that are cut.
+/// The mark that replaces words that are cut.
 const CUT: char = '…';
 /// The most characters of a message that are read.
 const LONGEST: usize = 600;
-/// The longest code that is told, in bytes.
+/// The longest code or scope that is shown, in bytes.
 const CODE: usize = 48;
 
-/// What is told if a message says nothing.
+/// Shown instead of an empty or missing message.
 const NOTHING: &str = "(no message)";
-/// What is told if nothing is left of a message.
+/// Shown if all words of a message had to be cut.
 const UNTOLD: &str = "(words that may be a record's, and are not told)";
 
-/// The beginnings that some servers put before a sentence.
+/// The prefixes that some servers put before a sentence.
 const BEFORE: [&str; 7] = [
     "Error: ",
     "GraphQLError: ",
@@ -39,7 +39,7 @@ const BEFORE: [&str; 7] = [
     "validation error: ",
 ];
 
-/// Returns the message as far as it may be told, on one line.
+/// Returns the server's message as far as it may be shown, on one line. `None` counts as an empty message.
 pub fn tell(message: Option<&str>) -> String {
     let whole: String = message.unwrap_or_default().chars().take(LONGEST).collect();
     let text = whole.trim();
@@ -54,8 +54,8 @@ pub fn tell(message: Option<&str>) -> String {
     if told.chars().any(char::is_alphabetic) { told } else { UNTOLD.into() }
 }
 
-/// Returns a code if it may be told: it consists of capitals, digits and `_`, or of usual words. Otherwise says that
-/// it is not told.
+/// Returns an error code if it may be shown: it has only capitals, digits and `_`, or only known words. Otherwise
+/// returns a placeholder, "a code that is not told".
 pub fn code(code: &str) -> String {
     let code = code.trim();
     let is_short = !code.is_empty() && code.len() <= CODE;
@@ -64,7 +64,8 @@ pub fn code(code: &str) -> String {
     if is_short && (is_code || is_words()) { code.to_owned() } else { "a code that is not told".into() }
 }
 
-/// Returns a scope if it may be told, because it has the form of one: `read_messages`, `messages:read`.
+/// Returns a scope if it has the form of one and may be shown, such as `read_messages` or `messages:read`. Otherwise
+/// returns `None`.
 pub fn scope(scope: &str) -> Option<&str> {
     let parts = || scope.split(['_', ':', '.', '-']);
     let is_scope = parts().any(|part| matches!(part, "read" | "write" | "manage" | "admin"))
@@ -73,7 +74,7 @@ pub fn scope(scope: &str) -> Option<&str> {
     Some(scope).filter(|scope| is_scope && scope.len() <= CODE)
 }
 
-/// The words of refusals of a page's size, in lower case.
+/// The words, in lower case, by which a message is recognised that refuses the size of a page.
 const SIZE: [&str; 14] = [
     "limit",
     "page size",
@@ -91,7 +92,8 @@ const SIZE: [&str; 14] = [
     "exceed",
 ];
 
-/// Returns the numbers of a message that speaks of a page's size: the largest page may be among them.
+/// Returns the numbers in a message about the size of a page, because the largest allowed size may be among them.
+/// Returns an empty list for a message about anything else.
 pub fn limits(message: Option<&str>) -> Vec<u32> {
     let said = message.unwrap_or_default().to_ascii_lowercase();
     if !SIZE.iter().any(|word| said.contains(word)) {
@@ -100,8 +102,8 @@ pub fn limits(message: Option<&str>) -> Vec<u32> {
     said.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.parse().ok()).collect()
 }
 
-/// Returns the text without what stands in quotation marks and brackets, and without what follows a colon or a
-/// similar sign.
+/// Returns `text` without what is in quotation marks and brackets, and without what follows a colon or a similar
+/// sign.
 fn uncovered(text: &str) -> String {
     let (head, is_cut) = match text.find(is_colon).into_iter().chain(text.find(" - ")).min() {
         Some(at) => (&text[..at], true),
@@ -175,7 +177,8 @@ fn is_closing(c: char) -> bool {
     PAIRS.iter().any(|(_, closing)| *closing == c)
 }
 
-/// Returns quotation marks and brackets with their places. The apostrophe of `doesn't` is not among them.
+/// Returns the quotation marks and brackets in `text`, each with its byte offset. The apostrophe of `doesn't` is not
+/// among them.
 fn marks(text: &str) -> Vec<(usize, char)> {
     let is_apostrophe = |at: usize, c: char| {
         let (before, after) = (&text[..at], &text[at + c.len_utf8()..]);
@@ -205,7 +208,8 @@ const BEFORE_A_LIMIT: [&str; 13] = [
     "than", "most", "least", "maximum", "max", "minimum", "min", "exceed", "exceeds", "limit", "limited", "only", "up",
 ];
 
-/// Returns the text with a mark for every run of words that are not usual.
+/// Returns `text` with one `…` for every run of words that are not in the vocabulary. Numbers that are limits are
+/// kept.
 fn usual(text: &str) -> String {
     let (mut out, mut cut, mut before) = (String::new(), false, [String::new(), String::new()]);
     for word in text.split_whitespace() {

@@ -1,5 +1,6 @@
-//! Holds the words that make up sentences about requests, queries, limits, keys and failures. Words that people write
-//! to one another are among them only if such sentences cannot do without.
+//! Lists the words that may be shown from a server's message: those of sentences about requests, queries, limits,
+//! keys and failures. A word that people also write to one another is included only if such sentences cannot do
+//! without it.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -63,7 +64,7 @@ token_expired unauthorized invalid_client insufficient_scopes rate_limited too_m
 bad_user_input graphql_validation_failed graphql_parse_failed __schema __type
 ";
 
-/// Returns whether such sentences use this word, which must be in lower case.
+/// Returns whether `word`, in lower case, is in the list.
 pub(super) fn is_usual(word: &str) -> bool {
     static ALL: OnceLock<HashSet<&str>> = OnceLock::new();
     ALL.get_or_init(|| WORDS.split_whitespace().collect()).contains(word)

@@ -1,5 +1,5 @@
-//! Asks the server for suspects by their ids: as many in a request as the server bears, within the requests that a
-//! run may spend on it.
+//! Asks the server for suspects by their ids: as many in a request as the server accepts, within the requests that a
+//! run may spend on that.
 
 use std::collections::HashMap;
 
@@ -12,24 +12,24 @@ use crate::mirror::deletions::{self as stored, Suspect};
 use crate::policy::{self, Action};
 use crate::sync::{Context, dialect};
 
-/// How many known records to try when learning how single records are asked for. Several, because the first may be
-/// gone.
+/// The number of known records that are tried to find out how single records are asked for. Several, because the
+/// first may be gone.
 const THERE: usize = 2;
 
 /// The state of asking for suspects by their ids, one stream after the other.
 pub(super) struct Asking<'c> {
     context: &'c Context,
     negotiation: Option<Negotiation<'c>>,
-    /// The number of requests that are left.
+    /// The number of requests that are left for asking.
     requests: u64,
-    /// The answers for the current stream, by id.
+    /// For the current stream, by id, what the server's answer shows about a record.
     found: HashMap<String, RecordLookup>,
     /// Whether records of the current stream can be asked for, now or later.
     possible: bool,
 }
 
 impl<'c> Asking<'c> {
-    /// Returns the state at the beginning. If `ask` is `false`, it makes no request, and does only what it can without.
+    /// Returns the state at the beginning. If `ask` is `false`, no request is made, and only what needs none is done.
     pub(super) fn new(context: &'c Context, ask: bool) -> Asking<'c> {
         let requests = if ask { context.deletes.confirm_requests } else { 0 };
         Asking { context, negotiation: None, requests, found: HashMap::new(), possible: false }
@@ -45,12 +45,12 @@ impl<'c> Asking<'c> {
         self.requests
     }
 
-    /// Notes that another part of the run has spent this many of these requests.
+    /// Subtracts requests that another part of the run has made from those that are left for asking.
     pub(super) fn spend(&mut self, requests: u64) {
         self.requests = self.requests.saturating_sub(requests);
     }
 
-    /// Returns what is known of a record from asking.
+    /// Returns what asking for the record `id` has shown.
     pub(super) fn asked(&self, id: &str) -> SuspectLookup {
         match self.found.get(id) {
             Some(found) => SuspectLookup::Answered(*found),
@@ -59,8 +59,9 @@ impl<'c> Asking<'c> {
         }
     }
 
-    /// Asks for suspects, the oldest suspicion first, for this stream's share of the requests. A suspect that exists
-    /// is a suspect no more. Returns how many exist.
+    /// Asks for the suspects of a stream, the oldest suspicion first, with this stream's share of the remaining
+    /// requests. `streams_left` is the number of streams that share them. A suspect that exists is no longer a
+    /// suspect. Returns how many exist.
     pub(super) async fn ask(&mut self, stage: &Stage<'c>, streams_left: u64) -> Result<u64> {
         self.found.clear();
         self.possible = false;
@@ -119,8 +120,9 @@ impl<'c> Asking<'c> {
         self.context.source.aliases.now().max(1)
     }
 
-    /// Returns whether single records can be asked for. Also returns `true` as long as that is not known, for want of
-    /// requests or of records that exist: the suspects then wait.
+    /// Returns whether single records of the stream can be asked for. Also returns `true` as long as that cannot be
+    /// found out, for lack of requests or of records that exist: the suspects then wait. `until` is the total number
+    /// of requests at which the share of the stream is used up.
     async fn query(&mut self, stage: &Stage<'c>, until: u64) -> Result<bool> {
         let context = self.context;
         let there = if self.spent() < until {

@@ -1,6 +1,6 @@
-//! Deletes records that a list shows no more since the job asks for something else ([`crate::mirror::left_over`]).
-//! They are no suspects, and nothing is concluded about them. Only a run with `--allow-deletes` deletes them; every
-//! other run refuses.
+//! Deletes records that a list no longer shows because the job asks for something else
+//! ([`crate::mirror::left_over`]). They are not suspects, because they may still exist in the source. Only a run with
+//! `--allow-deletes` deletes them; every other run refuses to.
 
 use super::Stage;
 use super::judge::{Concluded, Refusal};
@@ -10,8 +10,8 @@ use crate::mirror::deletions::{self as stored, BATCH};
 use crate::mirror::left_over;
 
 impl Stage<'_> {
-    /// Deletes the records that are left over, with those that belong to them, if that is allowed. Otherwise notes a
-    /// refusal.
+    /// Deletes the records that are left over, and the records that belong to them, if that is allowed. Otherwise
+    /// stores a refusal in `concluded`.
     pub(super) async fn delete_left_over(&self, concluded: &mut Concluded) -> Result<()> {
         let left = &self.left_over;
         if left.count == 0 {

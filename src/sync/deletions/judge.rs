@@ -1,4 +1,4 @@
-//! Judges from what is known of a suspect whether it is gone, and puts the result into words. Pure.
+//! Decides, from what is known of a suspect, whether it is gone, and puts the result into words. Pure.
 
 use crate::delete_limit::Refused;
 use crate::dialect::NotFound;
@@ -8,43 +8,43 @@ use crate::mirror::deletions::{Parent, Suspect};
 use crate::quantity::counted;
 use crate::streams::Stream;
 
-/// What asking for a suspect has shown.
+/// What asking the server for a suspect by its id has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SuspectLookup {
     /// This server has no query for single records.
     NoQuery,
     /// The suspect was not asked for yet.
     NotYet,
-    /// The server's answer.
+    /// The server has answered, with this result.
     Answered(RecordLookup),
 }
 
 /// The evidence from which it is concluded that a record is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeletionEvidence {
-    /// A proven walk did not show it.
+    /// A proven walk did not show the record.
     Proven,
-    /// It was asked for by its id and does not exist.
+    /// The record was asked for by its id and does not exist.
     NotThere,
-    /// Complete walks of two rounds did not show it.
+    /// Complete walks of two rounds did not show the record.
     Twice,
-    /// The list is empty, and the operator says that this is right.
+    /// The list came out empty, and the operator says that this is right (`--allow-deletes`).
     Empty,
-    /// Its parent is gone; it was asked for by its id and does not exist.
+    /// The record's parent is gone, and the record was asked for by its id and does not exist.
     WithParent,
-    /// Its parent is gone, and no other list shows it.
+    /// The record's parent is gone, and no other list shows the record.
     Inferred,
 }
 
 impl DeletionEvidence {
-    /// Returns whether it concerns an orphan, a record whose parent is gone.
+    /// Returns whether the evidence concerns an orphan, that is, a record whose parent is gone.
     pub fn is_of_an_orphan(self) -> bool {
         matches!(self, DeletionEvidence::WithParent | DeletionEvidence::Inferred)
     }
 }
 
-/// Returns the evidence that a suspect is gone, or `None` if it is kept. `since` is the run in which the round began,
-/// and `allowed` is `--allow-deletes`.
+/// Returns the evidence that a suspect is gone, or `None` if it is kept. `asked` is what asking for it has shown,
+/// `since` the run in which the round began, and `allowed` whether `--allow-deletes` was given.
 pub fn judge(suspect: &Suspect, asked: SuspectLookup, since: i64, allowed: bool) -> Option<DeletionEvidence> {
     if let Some(evidence) = at_once(suspect, allowed) {
         return Some(evidence);
@@ -67,8 +67,8 @@ pub fn judge(suspect: &Suspect, asked: SuspectLookup, since: i64, allowed: bool)
     }
 }
 
-/// Returns what an answer is worth if the server answers for a missing record as `not_there` says. If it answers with
-/// an error, a missing record cannot be told from a fault, and `Gone` becomes `Unknown`.
+/// Returns what the answer `found` is worth on a server that answers for a missing record as `not_there` says. If it
+/// answers with an error, a missing record cannot be told from a fault, and `Gone` becomes `Unknown`.
 pub fn believed(found: RecordLookup, not_there: Option<NotFound>) -> RecordLookup {
     match (found, not_there) {
         (RecordLookup::Gone, Some(NotFound::Error)) => RecordLookup::Unknown,
@@ -76,7 +76,7 @@ pub fn believed(found: RecordLookup, not_there: Option<NotFound>) -> RecordLooku
     }
 }
 
-/// Returns the evidence that a suspect is gone without asking for it, if there is any.
+/// Returns the evidence that a suspect is gone even if the server is not asked for it, or `None`.
 pub fn at_once(suspect: &Suspect, allowed: bool) -> Option<DeletionEvidence> {
     match (suspect.empty, suspect.proven) {
         // An empty list may be an outage, so the operator must allow it. Then it proves as much as a proven walk
@@ -86,45 +86,45 @@ pub fn at_once(suspect: &Suspect, allowed: bool) -> Option<DeletionEvidence> {
     }
 }
 
-/// What was concluded of a stream, in numbers of records.
+/// What was concluded about the records of a stream that are gone. All numbers but those of lists count records.
 #[derive(Debug, Clone, Default)]
 pub struct Concluded {
-    /// Deleted because a proven walk did not show them.
+    /// Records deleted because a proven walk did not show them.
     pub proven: u64,
-    /// Deleted because they were asked for by id and do not exist.
+    /// Records deleted because they were asked for by id and do not exist.
     pub not_there: u64,
-    /// Deleted because the server has neither them nor their list, by its own word.
+    /// Records deleted because the server says that neither they nor their own lists exist.
     pub told_gone: u64,
-    /// Deleted because two complete rounds did not show them.
+    /// Records deleted because complete walks of two rounds did not show them.
     pub twice: u64,
-    /// Deleted with a list that is empty.
+    /// Records deleted because their list came out empty, with `--allow-deletes`.
     pub empty: u64,
-    /// Deleted because they are not asked for any more, with `--allow-deletes`.
+    /// Records deleted because the job no longer asks for them, with `--allow-deletes`.
     pub not_asked_for: u64,
-    /// Deleted with those: records of another stream that belonged to them.
+    /// Records of the child stream deleted because they belonged to records that the job no longer asks for.
     pub with_them: u64,
-    /// Deleted after their parent was: they were asked for by id and do not exist.
+    /// Records deleted after their parent was, because they were asked for by id and do not exist.
     pub covered: u64,
-    /// Deleted after their parent was, by inference alone: no other list shows them.
+    /// Records deleted after their parent was, because no other list shows them.
     pub inferred: u64,
-    /// Not shown, but they exist when asked for by id: they have moved.
+    /// Records that a walk did not show, but that exist when asked for by id: they have moved.
     pub moved: u64,
     /// Suspects that are left, without orphans.
     pub suspects: u64,
-    /// Orphans that are left: their parent is gone, and they may have moved to another one.
+    /// Orphans that are left. Their parent is gone, and they may have moved to another parent.
     pub orphans: u64,
-    /// The number of lists that are still to be read whole before these orphans are deleted.
+    /// The number of lists that must still be read completely before these orphans are deleted.
     pub unsearched: u64,
-    /// The number of lists that were gone before they were read to the end, and the number of other lists still to be
-    /// read in search of what stood there.
+    /// The number of lists that were gone before they were read to the end, and the number of other lists that are
+    /// still to be searched for their records. `None` if no list was lost in that way.
     pub unread: Option<(u64, u64)>,
-    /// Whether suspects can be asked for by id.
+    /// Whether suspects of this stream can be asked for by id.
     pub askable: bool,
-    /// The deletions that were refused.
+    /// The refusal, if deletions were refused. Otherwise `None`.
     pub refusal: Option<Refusal>,
 }
 
-/// Deletions that were refused.
+/// A refusal to delete records of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The stream.
@@ -133,27 +133,27 @@ pub struct Refusal {
     pub count: u64,
     /// The number of live records in the stream.
     pub live: u64,
-    /// Why they are not deleted.
+    /// The reason for the refusal.
     pub why: Refused,
-    /// The first ids of them.
+    /// The first ids of the records that would have been deleted.
     pub ids: Vec<String>,
-    /// The settings that have changed, if that is the reason.
+    /// The names of the settings that have changed, if that is the reason. Otherwise empty.
     pub settings: Vec<&'static str>,
 }
 
 impl Concluded {
-    /// Returns how many records were deleted.
+    /// Returns how many records of the stream were deleted, including orphans.
     pub fn deleted(&self) -> u64 {
         self.found() + self.covered + self.inferred
     }
 
-    /// Returns the same with nothing deleted, after a refusal.
+    /// Returns this conclusion with all deletions at 0, after they were refused.
     #[must_use]
     pub fn refused(self) -> Concluded {
         Concluded { proven: 0, not_there: 0, told_gone: 0, twice: 0, empty: 0, covered: 0, inferred: 0, ..self }
     }
 
-    /// Adds a later conclusion of the same stream.
+    /// Returns this conclusion with a later one of the same stream added.
     #[must_use]
     pub fn and_then(self, later: Concluded) -> Concluded {
         Concluded {
@@ -172,12 +172,12 @@ impl Concluded {
         }
     }
 
-    /// Returns how many records were deleted for what is known of the records themselves, and not of their parents.
+    /// Returns how many records were deleted because of evidence about themselves, and not as orphans.
     pub fn found(&self) -> u64 {
         self.proven + self.not_there + self.told_gone + self.twice + self.empty + self.not_asked_for
     }
 
-    /// Counts a record that is gone.
+    /// Counts a record that is gone by this evidence.
     pub fn count(&mut self, evidence: DeletionEvidence) {
         *match evidence {
             DeletionEvidence::Proven => &mut self.proven,
@@ -189,7 +189,8 @@ impl Concluded {
         } += 1;
     }
 
-    /// Returns one sentence that says what was concluded from what, or `None` if there is nothing to tell.
+    /// Returns one sentence for the summary that says what was concluded and why, or `None` if there is nothing to
+    /// report.
     pub fn told(&self, stream: Stream) -> Option<String> {
         let reasons = [
             (self.proven, "a proven reading did not show them"),

@@ -2,8 +2,8 @@
 //!
 //! If a conversation is deleted after its entry was read and before its messages are, reading them fails for ever.
 //! Over a backfill of many hours that always happens to some. So when lists have failed, the server is asked for
-//! their records: by id if the dialect records how it answers for a missing record, and the others in one more
-//! reading of the parents' list, for ids alone.
+//! their records. It is asked by id, if the dialect holds how the server answers for a missing record. Otherwise, or
+//! if that is unclear, the parents' list is read once more, for ids only.
 //!
 //! - A record that is gone becomes a tombstone, and what belongs to it goes as well, within `max_deletes`
 //!   ([`crate::sync::deletions`] decides).
@@ -29,21 +29,21 @@ use crate::sync::walk::id_reading::{IdReading, NextStep};
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 
-/// How many known records to try when learning how single records are asked for.
+/// The number of known records that are tried to find out how single records are asked for.
 const THERE: usize = 2;
 
 /// A list that cannot be read.
 #[derive(Debug)]
 pub struct Lost {
-    /// The checkpoint at which its walk began in this run.
+    /// The checkpoint from which this run began to read the list.
     pub from: Checkpoint,
-    /// Why it cannot be read.
+    /// The error because of which the list cannot be read.
     pub error: Error,
 }
 
 /// Finds out which of these lists belong to records that are gone, and closes their walks. Returns the partitions to
-/// walk again, because the record that their rows name is gone. Fails if a request fails for a reason that is not one
-/// list's own.
+/// walk again: those that showed the rows of another record which is gone. Fails if a request fails for a reason that
+/// does not concern one list alone.
 pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<Vec<String>> {
     let mut again = Vec::new();
     let Some(parent) = stream.definition().parent else { return Ok(again) };
@@ -78,7 +78,7 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
     Ok(again)
 }
 
-/// Returns the record whose rows a list shows instead of its own.
+/// Returns the id of the record whose rows a list showed instead of its own, or `None` if the error is another one.
 fn named(error: &Error) -> Option<&str> {
     match &error.kind {
         Kind::OfAnother { named } => Some(named),
@@ -86,15 +86,15 @@ fn named(error: &Error) -> Option<&str> {
     }
 }
 
-/// Returns whether any list of a stream was read in this round, or need not be read. Otherwise the lists are not set
-/// aside one by one.
+/// Returns whether any list of a stream was read in this round, or was skipped as unchanged. If not, the lists are
+/// not set aside one by one.
 async fn others_are_read(context: &Context, stream: Stream) -> Result<bool> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let standing = context.mirror.call(move |w| w.transaction(|t| standing(t, lane, stream, since))).await?;
     Ok(standing.skipped > 0 || standing.walks > standing.open + standing.incomplete + standing.set_aside)
 }
 
-/// Returns which of these records of a stream are gone.
+/// Returns which of the records `ids` are gone from a stream.
 async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<HashSet<String>> {
     let mut gone = HashSet::new();
     let mut open: HashSet<String> = HashSet::new();
@@ -127,14 +127,15 @@ async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<Has
     Ok(gone)
 }
 
-/// Reads the first page of a stream's one list, for ids alone.
+/// Reads the first page of a stream's only list, for ids alone.
 async fn head(context: &Context, stream: Stream) -> Result<Page> {
     let size = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
     let (start, select) = (Start::Row(0), Select::Ids);
     context.source.ask(Question { stream, parent: None, size, start, select, since: None }).await
 }
 
-/// Returns whether single records can be asked for. `but` are records that may be gone, so they are not tried.
+/// Returns whether single records can be asked for by id. The records `but` may be gone, so that they are not used to
+/// try it.
 async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result<bool> {
     let (since, most) = (context.begun.since_run, THERE + but.len());
     let seen = context.mirror.call(move |w| stored::seen(w, stream, since, most)).await?;
@@ -142,7 +143,7 @@ async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result
     Ok(dialect::single_records(context, &mut None, stream, &there).await?.unwrap_or(false))
 }
 
-/// Reads a stream's one list, for ids alone, and removes from `open` the ids that it shows. Returns whether the
+/// Reads a stream's only list, for ids alone, and removes from `open` the ids that it shows. Returns whether the
 /// reading is complete, so that the records still in `open` are not in the list.
 async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<String>) -> Result<bool> {
     let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);

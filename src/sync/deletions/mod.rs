@@ -1,23 +1,28 @@
-//! Concludes which records are gone from the source. A walk does not show a record because it is gone, or because it
+//! Decides which records are gone from the source. A walk may not show a record because it is gone, or because it
 //! moved past the reading point. Only a *proven* walk tells the two apart. After a *continuous* walk, a record that
 //! was not seen becomes a suspect. It is confirmed as gone in one of two ways:
 //!
-//! - The server is asked for it by its id, if that is possible. Only the answer counts that was shown to mean *not
-//!   there*. It does not count if that answer is an error, because a fault would look the same.
-//! - If it cannot be asked for, or the answer says nothing: a complete walk of a later round does not show it either.
+//! - The server is asked for it by its id, if that is possible. Its answer counts only if it is the one that was
+//!   shown to mean *no such record*. If the server answers with an error in that case, the answer does not count,
+//!   because a fault would look the same.
+//! - If the record cannot be asked for, or the answer is unclear: a complete walk of a later round does not show it
+//!   either.
 //!
 //! A record may also go between the reading of its own list and of the list that belongs to it. It was seen, and is
 //! gone all the same if the server says so of both ([`crate::sync::deletions::lost_lists`]).
 //!
-//! Three rules protect the mirror. An incomplete walk concludes nothing. A list without rows proves nothing, whatever
-//! its verdict. If the server can be asked, a suspect waits until it is, because a record that moves every night at
-//! the same hour is missed every night.
+//! Three rules protect the mirror:
 //!
-//! Records that a list shows no more since the job asks for something else are left over: see `let_go`.
+//! - From an incomplete walk, nothing is concluded.
+//! - A list without rows proves nothing, whatever its verdict.
+//! - If the server can be asked for a suspect, the suspect is kept until that is done. Otherwise a record that moves
+//!   every night at the same hour, and is missed every night, would be deleted.
 //!
-//! [`mod@judge`] holds the reasoning, pure, and `asking` asks. [`crate::mirror::deletions`] stores the suspects, and
-//! [`crate::delete_limit`] says how many records may go at a time. Every step can be repeated: a run that is killed
-//! between two steps concludes the same the next time.
+//! Records that a list no longer shows because the job asks for something else are left over: see `delete_left_over`.
+//!
+//! [`mod@judge`] holds the reasoning, which is pure, and `asking` asks the server. [`crate::mirror::deletions`]
+//! stores the suspects, and [`crate::delete_limit`] says how many records may be deleted at a time. Every step can be
+//! repeated: a run that is killed between two steps concludes the same the next time.
 
 mod asking;
 mod delete_left_over;
@@ -41,10 +46,10 @@ use crate::mirror::settings;
 use crate::mirror::store::Writer;
 use crate::streams::{self, Stream};
 
-/// The most ids of refused deletions that are told.
+/// The largest number of ids of refused deletions that are reported.
 const TOLD: usize = 1000;
 
-/// Concludes what is gone, one stream after the other: parents before what belongs to them.
+/// Decides which records are gone, one stream after the other, parent streams first.
 ///
 /// Records whose parent is gone are orphans ([`crate::mirror::orphans`]). The caller searches other lists for them
 /// between [`Concluding::ask`] and [`Concluding::conclude`] of their stream.
@@ -54,14 +59,14 @@ pub struct Concluding<'c> {
 }
 
 impl<'c> Concluding<'c> {
-    /// Returns a conclusion that begins. Without `ask`, the API is not asked for anything.
+    /// Returns the state before the first stream. If `ask` is `false`, no request is made.
     pub fn new(context: &'c Context, ask: bool) -> Concluding<'c> {
         Concluding { context, asking: Asking::new(context, ask) }
     }
 
-    /// Puts under suspicion the records that the round's walks over a stream did not show, and asks for them by their
-    /// ids if the server can be asked so. `streams_left` is the number of streams that share the requests from here
-    /// on, this one included. Returns how many suspects exist.
+    /// Makes suspects of the records that the round's walks over a stream did not show. Asks for them by their ids,
+    /// if that is possible. `streams_left` is the number of streams that share the remaining requests, including this
+    /// one. Returns how many suspects exist after all.
     pub async fn ask(&mut self, stream: Stream, streams_left: u64) -> Result<u64> {
         let stage = Stage::of(self.context, stream).await?;
         if let Some(child) = stage.child {
@@ -71,23 +76,25 @@ impl<'c> Concluding<'c> {
         self.asking.ask(&stage, streams_left).await
     }
 
-    /// Returns whether the server has said that records of a stream are gone since the stream was concluded.
+    /// Returns whether the server has reported further records of a stream as gone since the stream was concluded.
     pub fn has_more_gone(&self, stream: Stream) -> bool {
         let all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().any(|(of, _)| *of == stream)
     }
 
-    /// Returns the number of requests that are left for asking who is gone.
+    /// Returns the number of requests that are left for finding out what is gone.
     pub fn requests(&self) -> u64 {
         self.asking.requests()
     }
 
-    /// Notes that another part of the run has spent this many of these requests.
+    /// Subtracts requests that another part of the run has made from those that are left for finding out what is
+    /// gone.
     pub fn spend(&mut self, requests: u64) {
         self.asking.spend(requests);
     }
 
-    /// Concludes which records are gone from a stream whose suspects were asked for. `moved` of them existed.
+    /// Decides which records of a stream are gone, and deletes them if that is allowed. The suspects were asked for
+    /// before; `moved` of them exist.
     pub async fn conclude(&mut self, stream: Stream, moved: u64) -> Result<Concluded> {
         Stage::of(self.context, stream).await?.conclude(&self.asking, moved).await
     }
@@ -97,9 +104,9 @@ impl<'c> Concluding<'c> {
 struct Stage<'c> {
     context: &'c Context,
     of: JudgedStream,
-    /// The stream that has a list for each record of this one, if any.
+    /// The stream that has a list for each record of this one. `None` if there is none.
     child: Option<Stream>,
-    /// The stream for each of whose records this one has a list, if any.
+    /// The stream that has a record for each list of this one. `None` if this stream has only one list.
     parent: Option<Stream>,
     left_over: LeftOver,
 }
@@ -177,14 +184,15 @@ impl<'c> Stage<'c> {
         Ok(concluded)
     }
 
-    /// Takes the records of this stream that went while their own lists were read, by the server's own word.
+    /// Takes the ids of this stream's records that no longer exist according to the server, found while their own
+    /// lists were read.
     fn told_gone(&self) -> Vec<String> {
         let mut all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
         let own = all.extract_if(.., |(stream, _)| *stream == self.of.stream);
         own.map(|(_, id)| id).collect()
     }
 
-    /// Counts the records that are gone, and returns the first ids of them, without orphans.
+    /// Counts the records that are gone in `concluded`, and returns the first of their ids, without orphans.
     async fn count(&self, concluded: &mut Concluded, asking: &Asking<'_>) -> Result<Vec<String>> {
         let (mut ids, mut cursor) = (Vec::new(), Cursor::default());
         while let Some(page) = self.page(&mut cursor).await? {
@@ -200,7 +208,7 @@ impl<'c> Stage<'c> {
         Ok(ids)
     }
 
-    /// Returns the next suspects, or `None` if there are no more.
+    /// Returns the next suspects after `cursor`, or `None` if there are no more.
     async fn page(&self, cursor: &mut Cursor) -> Result<Option<Vec<Suspect>>> {
         let from = cursor.behind.clone();
         let page = match self.parent.filter(|_| cursor.at_orphans) {
@@ -232,7 +240,7 @@ impl<'c> Stage<'c> {
         Ok(())
     }
 
-    /// Makes tombstones of these records, unless they were seen in run `since` or later.
+    /// Makes tombstones of these records, except those that were seen in run `since` or later.
     async fn bury_all(&self, ids: Vec<String>, since: i64) -> Result<()> {
         if ids.is_empty() {
             return Ok(());
@@ -249,7 +257,7 @@ impl<'c> Stage<'c> {
         .map(drop)
     }
 
-    /// Stores a refusal, so that the stream is held back until it is settled.
+    /// Stores a refusal, so that the stream is held back until the refusal is settled.
     async fn remember(&self, refusal: &Refusal, told_gone: Vec<String>) -> Result<()> {
         let (records, live) = (refusal.count, refusal.live);
         let emptied = refusal.why == Refused::Empty;
@@ -259,7 +267,8 @@ impl<'c> Stage<'c> {
         .await
     }
 
-    /// Returns the refusal if `count` records may not be deleted.
+    /// Returns the refusal if `count` records may not be deleted, or `None` if they may. `ids` are the first of their
+    /// ids.
     async fn refusal(&self, count: u64, ids: Vec<String>) -> Result<Option<Refusal>> {
         let stream = self.of.stream;
         if self.call(stored::came_out_empty).await? {
@@ -276,8 +285,8 @@ impl<'c> Stage<'c> {
     }
 }
 
-/// Aborts the process after a certain step, for the test that kills a run between any two steps. It does nothing in a
-/// release.
+/// Aborts the process after a certain number of steps, for the test that kills a run between any two steps. Does
+/// nothing in a release.
 fn step() {
     static STEPS: AtomicU32 = AtomicU32::new(1);
     if !cfg!(debug_assertions) {

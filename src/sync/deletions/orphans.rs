@@ -1,8 +1,8 @@
-//! Searches for orphans: messages whose conversation is gone, and which may have moved to another conversation that
-//! it was merged into. The search reads other conversations' messages whole, and first those that most likely show an
-//! orphan ([`crate::mirror::orphans`]). It may spend as many requests as a run has for finding out what is gone. An
-//! orphan that another list shows belongs to that list from then on. What the run has no requests for is left to the
-//! next run.
+//! Searches for orphans: messages whose conversation is gone. Their conversation may have been merged into another
+//! one, which shows them now. So the search reads the messages of other conversations completely, first of those that
+//! most likely show an orphan ([`crate::mirror::orphans`]). It may spend as many requests as a run has for finding
+//! out what is gone. An orphan that another list shows belongs to that list from then on. Lists for which the run has
+//! no requests are left to the next run.
 
 use crate::error::Result;
 use crate::mirror::orphans::{self as stored, Search};
@@ -12,7 +12,8 @@ use crate::sync::Context;
 use crate::sync::fan_out;
 use crate::sync::incremental::audit;
 
-/// Searches the lists of a stream for its orphans. Returns the number of requests that were spent.
+/// Searches the lists of a stream for its orphans, with at most about `requests` requests. Returns the number of
+/// requests that were made.
 pub async fn search(context: &Context, stream: Stream, requests: u64) -> Result<u64> {
     let Some(parent) = stream.definition().parent.filter(|_| context.source.is_partitioned(stream)) else {
         return Ok(0);

@@ -1,8 +1,8 @@
-//! Measures what is missed by skipping unchanged conversations. It reads a random sample of the skipped ones whole,
-//! and counts the records in them that should have been found before.
+//! Measures what is missed by skipping unchanged conversations. It reads a random sample of the skipped ones
+//! completely, and counts the messages in them that should have been found before.
 //!
-//! If a message is found that the mirror lacked, an unchanged entry is no sign of an unchanged conversation. Then the
-//! run reads every skipped conversation again, for as many requests as the job allows (`audit_repair`), and the next
+//! If it finds a message that the mirror lacked, an unchanged entry does not mean an unchanged conversation. Then the
+//! run reads the skipped conversations again, for as many requests as the job allows (`audit_repair`), and the next
 //! runs read the rest. Until that is done, the messages are `incomplete`.
 
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::mirror::checkpoint::Lane;
 use crate::streams::Stream;
 use crate::sync::Context;
 
-/// Begins the run's audits once the parents' list is over. Returns whether there are any.
+/// Begins the run's audits, once the parent stream is at its end. Returns whether there are any.
 pub async fn begin(context: &Context, stream: Stream) -> Result<bool> {
     let (begun, most) = (context.begun, context.audit);
     if context.lane != Lane::Incremental || most == 0 {
@@ -26,9 +26,9 @@ pub async fn begin(context: &Context, stream: Stream) -> Result<bool> {
     Ok(sample.await? > 0)
 }
 
-/// Begins to read lists again that were skipped on a sign that an audit found wrong, in this run or an earlier one.
-/// Returns whether the run could begin any. `spent` is `None` at the first call, and then holds the number of
-/// requests made before it.
+/// Begins to read lists again that were skipped wrongly, as an audit in this or an earlier run has shown. Returns
+/// whether the run could begin any. `spent` is `None` at the first call, and then holds the number of requests that
+/// the run had made before it.
 pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) -> Result<bool> {
     if context.lane != Lane::Incremental {
         return Ok(false);
@@ -46,14 +46,14 @@ pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) 
     Ok(begun.await? > 0)
 }
 
-/// Returns how many questions to begin at a time with `left` requests left. It plans with half of what is left,
-/// because the cost of a list is known only once it is read. With fewer than eight requests left, it counts one
-/// question a request, because few questions share requests badly.
+/// Returns how many questions to begin at a time if `left` requests are left. It plans with half of them, because the
+/// cost of a list is known only once it is read. With fewer than eight requests left, it counts one question per
+/// request, because a few questions hardly share requests.
 pub fn affordable(context: &Context, left: u64) -> u64 {
     if left < 8 { left } else { left / 2 * context.source.aliases.now().max(1) as u64 }
 }
 
-/// Returns the result of the round's audits of a stream.
+/// Returns what the round's audits of a stream have found.
 pub async fn result(context: &Context, stream: Stream) -> Result<Audited> {
     let round = context.begun.since_run;
     context.mirror.call(move |w| w.transaction(|t| audits::audited(t, stream, round))).await

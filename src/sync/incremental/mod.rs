@@ -1,7 +1,7 @@
-//! Saves a nightly run from asking for what has not changed. [`skip`] decides which conversations are skipped as
-//! unchanged. [`crate::sync::incremental::audit`] measures what that misses, and makes it good.
-//! [`super::walk::early_stop`] reads a list from its newest end only, and [`super::walk::changed_since`] reads only
-//! what has changed.
+//! Saves a nightly run from asking for what has not changed. [`skip`] collects what is needed to skip conversations
+//! that are unchanged. [`crate::sync::incremental::audit`] measures what that misses, and has it read after all.
+//! [`super::walk::early_stop`] lets a walk read only the newest end of a list, and [`super::walk::changed_since`]
+//! asks only for what has changed.
 
 pub mod audit;
 pub mod skip;

@@ -1,6 +1,6 @@
 //! Collects what the mirror needs to decide which conversations' messages need not be asked for: the fields that are
-//! asked for, the moments at which records were made, and whether entries tell of a last message. It also writes the
-//! notes with which a run begins.
+//! asked for, the creation times of records, and whether entries show a last message. It also writes the notes with
+//! which a run begins.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -21,17 +21,17 @@ use crate::source::page::Page;
 use crate::streams::{ColumnKind, DateForm, Stream};
 use crate::sync::Context;
 
-/// The path in a conversation to the moment of its last message.
+/// The path, in a conversation, to the creation time of its last message.
 const LAST: [&str; 2] = ["lastMessage", "createdAt"];
 
-/// Returns a fingerprint of the fields that a stream is asked for.
+/// Returns a fingerprint of the fields that a stream is asked for. It changes when the fields do.
 pub fn selected(source: &Source, stream: Stream) -> Result<i64> {
     let fields = source.dialect().stream(stream)?.selected().collect::<Vec<_>>().join("\n");
     Ok(i64::from_ne_bytes(xxh3_64(fields.as_bytes()).to_ne_bytes()))
 }
 
-/// Notes which declared volatile values are not asked for, because a typing error would leave the real value in the
-/// hash.
+/// Adds a note for each value that is declared volatile but is not asked for. A typing error in the job would leave
+/// the real value in the hash.
 fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
     let dialect = context.source.dialect();
     for stream in streams {
@@ -47,7 +47,7 @@ fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// Returns what is known of the lists that belong to the records of a page.
+/// Returns what is known of the lists in stream `child` that belong to the records of a page.
 pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Partitions> {
     Ok(Partitions {
         stream: child,
@@ -61,8 +61,8 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
     })
 }
 
-/// Returns when the rows of a page were made. Only lists that belong to another stream's records need that; for
-/// others the list of moments is empty.
+/// Returns the creation times of the rows of a page. Returns no times for a stream's only list, because only lists
+/// that belong to a parent record need them.
 pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -> Moments {
     let column = stream.columns().iter().find(|c| c.kind == ColumnKind::Timestamp);
     let rows = match column {
@@ -74,15 +74,15 @@ pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -
     Moments { rows, may_end: false, round_began: context.begun.began }
 }
 
-/// Returns the moment before which everything in a list is known, in milliseconds since 1970. A stored moment in the
-/// future comes from a wrong clock and does not count.
+/// Returns the moment before which everything in a list is known, in milliseconds since 1970. Returns `None` if the
+/// list must be read to its end. A stored moment in the future comes from a wrong clock and does not count.
 pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
     let now = context.source.now();
     let known_since = from.known_since.filter(|since| !from.partition.is_empty() && !is_ahead(*since, now));
     known_since.map(|since| since.saturating_sub(context.terms.lookback))
 }
 
-/// Returns, for each row of a page, whether it tells of its last message.
+/// Returns, for each row of a page of conversations, whether it shows its last message.
 fn signs(page: &Page) -> Vec<bool> {
     let tells = |row| {
         let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
@@ -91,7 +91,7 @@ fn signs(page: &Page) -> Vec<bool> {
     page.records.rows.iter().map(tells).collect()
 }
 
-/// Notes which claims of the server are not believed because the job says so.
+/// Adds notes about claims of the server that are not believed because the job says so.
 fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
     for stream in streams {
         for claim in context.source.dialect().stream(*stream)?.list.ignored() {
@@ -103,13 +103,13 @@ fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether the field is asked for that shows whether the lists of `child` have new records.
+/// Returns whether the field of the parent stream is asked for that shows whether a list of `child` has new records.
 pub fn asks_for_signs(source: &Source, child: Stream) -> Result<bool> {
     let Some(parent) = child.definition().parent else { return Ok(false) };
     Ok(source.dialect().stream(parent)?.is_asked_for(&[LAST[0].to_owned()]))
 }
 
-/// Returns whether a JSON value tells anything: a value that is not `null`, or a container that holds one.
+/// Returns whether a JSON value holds anything: a value that is not `null`, or a container with such a value in it.
 fn tells_anything(json: &str) -> bool {
     fn tells(value: &serde_json::Value) -> bool {
         match value {
@@ -123,8 +123,8 @@ fn tells_anything(json: &str) -> bool {
     serde_json::from_str(json).map_or(true, |value| tells(&value))
 }
 
-/// Says what each night costs because the entries of `lists` conversations show no sign of new messages. `None` if
-/// there are none.
+/// Returns a sentence about what each night costs because the entries of `lists` conversations do not show a new
+/// message. `None` if there are no such conversations.
 pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
     let requests = lists.div_ceil(source.aliases.now().max(1));
     let (these, requests) = (counted(lists as u64, "conversation"), counted(requests as u64, "request"));
@@ -137,8 +137,8 @@ pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
     })
 }
 
-/// Decides what entries without a last message mean, and says in the log and in the summary what they cost each
-/// night.
+/// Decides whether conversations without a last message in their entries are empty. Reports in the log and in the
+/// summary what such entries cost each night.
 async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
     let Some(child) = streams.iter().copied().find(|s| s.definition().parent.is_some()) else { return Ok(()) };
     if context.lane != Lane::Incremental || !context.source.is_partitioned(child) {
@@ -154,7 +154,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// Notes what is known of a run before it reads anything.
+/// Adds the notes about settings, volatile values and ignored claims that are known before the run reads anything.
 pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
     crate::sync::settings::note_changes(context, streams).await?;
     crate::sync::volatile::declare(context, streams).await?;

@@ -15,22 +15,22 @@ pub(super) const MIN_ANCHORS: usize = 2;
 /// How many pages of rows are remembered as possible anchors.
 const REMEMBERED: usize = 3;
 
-/// A row that was read: its id, its hash, and its number in the order of reading.
+/// A row that was read: its id, the hash of its content, and its number in the order of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Anchor(pub(super) Box<str>, #[serde(with = "hex")] pub(super) u128, pub(super) u64);
 
 impl Anchor {
-    /// Keeps a row of a page that is not joined yet. Its number is not known, and is 0.
+    /// Returns an anchor for a row of a page that is not joined yet. Its number is not known, and is 0.
     pub(super) fn of(row: &Record) -> Anchor {
         Anchor(row.id.clone(), row.hash, 0)
     }
 
-    /// Returns the anchor as a record with id and hash, which is all that a walk looks at.
+    /// Returns the anchor as a record. The record has only an id and a hash, because a walk looks at nothing else.
     pub(super) fn record(&self) -> Record {
         Record { range: 0..0, id: self.0.clone(), hash: self.1, volatile: false, repaired: 0 }
     }
 
-    /// Returns whether `row` has the same id and the same content.
+    /// Returns whether `row` has the same id and the same content as this anchor.
     fn is(&self, row: &Record) -> bool {
         self.0 == row.id && self.1 == row.hash
     }
@@ -45,7 +45,7 @@ pub(super) struct Anchors {
     read: u64,
     /// The id of the list's first row, as page one showed it last.
     first: Option<Box<str>>,
-    /// The end of page one: rows with a smaller number belong to it.
+    /// The number of the first row behind page one: rows with a smaller number belong to page one.
     front: u64,
 }
 
@@ -55,7 +55,7 @@ impl Anchors {
         self.front
     }
 
-    /// Starts again with page one: no row that was read before it is an anchor any more.
+    /// Starts again with page one. Rows that were read before no longer serve as anchors.
     pub(super) fn start_with(&mut self, page_one: &[Record]) {
         self.tail.clear();
         self.front = self.read + page_one.len() as u64;
@@ -72,12 +72,13 @@ impl Anchors {
         self.first.is_some()
     }
 
-    /// Returns whether a window begins with the list's first row.
+    /// Returns whether these rows begin with the list's first row, as page one showed it last.
     pub(super) fn begins(&self, rows: &[Record]) -> bool {
         self.first.as_deref() == rows.first().map(|row| &*row.id)
     }
 
-    /// Returns whether a kept window begins with the list's first row.
+    /// Returns whether these rows, which were kept as anchors, begin with the list's first row, as page one showed it
+    /// last.
     pub(super) fn begins_kept(&self, rows: &[Anchor]) -> bool {
         rows.first().is_some_and(|row| self.first.as_ref() == Some(&row.0))
     }
@@ -93,11 +94,11 @@ impl Anchors {
         rows.iter().any(|row| self.tail.iter().any(|anchor| anchor.0 == row.id))
     }
 
-    /// Returns whether a window joins: it shows at least [`MIN_ANCHORS`] remembered rows, unchanged, in the order in which
-    /// they were read.
+    /// Returns whether a window with these rows joins: it shows at least [`MIN_ANCHORS`] remembered rows, unchanged,
+    /// in the order in which they were read.
     ///
     /// At least two of them must also be neighbours: the window shows every remembered row that was read between
-    /// them. Rows that keep no order, or that leapt into the window one by one, seldom look like that.
+    /// them. Rows that keep no order, or that moved into the window one by one, seldom look like that.
     pub(super) fn join(&self, rows: &[Record]) -> bool {
         let known: HashMap<&str, (u128, u64)> = self.tail.iter().map(|a| (&*a.0, (a.1, a.2))).collect();
         let marks: Vec<u64> = rows
@@ -113,7 +114,7 @@ impl Anchors {
     }
 
     /// Returns whether the last `again` rows that were read are the first of `rows`, unchanged. Returns `None` if
-    /// fewer rows are remembered.
+    /// fewer than `again` rows are remembered.
     pub(super) fn end_with(&self, again: usize, rows: &[Record]) -> Option<bool> {
         let before = self.tail.iter().skip(self.tail.len().checked_sub(again)?);
         Some(before.zip(rows).all(|(anchor, row)| anchor.is(row)))
@@ -140,12 +141,12 @@ impl Anchors {
     }
 }
 
-/// Returns whether a page shows the rows that were kept of it, unchanged.
+/// Returns whether `rows` are the rows in `kept`, unchanged and in the same order.
 pub(super) fn reads_the_same(kept: &[Anchor], rows: &[Record]) -> bool {
     kept.len() == rows.len() && kept.iter().zip(rows).all(|(anchor, row)| anchor.is(row))
 }
 
-/// Returns whether a page shows a record twice.
+/// Returns whether these rows show a record twice.
 pub(super) fn duplicates(rows: &[Record]) -> bool {
     let mut seen = HashSet::with_capacity(rows.len());
     !rows.iter().all(|r| seen.insert(&*r.id))
@@ -161,7 +162,7 @@ pub(super) fn fingerprint(rows: &[Record]) -> u128 {
     xxh3_128(&all)
 }
 
-/// Stores hashes as hexadecimal text, because not every JSON reader keeps numbers of 128 bits.
+/// Stores hashes as hexadecimal strings, because not every JSON reader keeps numbers of 128 bits.
 pub(super) mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -1,4 +1,4 @@
-//! One answer to a walk's question, together with the evidence and the claims that it adds to.
+//! One answer to a walk's question, together with the evidence and the claims that the answer adds to.
 
 use super::claims::Claims;
 use super::evidence::Evidence;
@@ -16,14 +16,14 @@ pub struct Shown<'r> {
     pub total: Option<u64>,
     /// The server's claim of whether another page follows.
     pub has_next: Option<bool>,
-    /// The cursor of each row; empty if rows have no cursors.
+    /// The cursor of each row. Empty if rows have no cursors.
     pub cursors: &'r [Box<str>],
     /// The cursor of the next page, if the answer names one.
     pub next_cursor: Option<&'r str>,
 }
 
 impl Shown<'_> {
-    /// Returns the number of rows, with an id or without.
+    /// Returns the number of rows in the answer, with an id or without.
     pub(super) fn len(&self) -> u64 {
         self.rows.len() as u64 + u64::from(self.nameless)
     }

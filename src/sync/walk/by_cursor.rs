@@ -1,18 +1,18 @@
-//! Reads lists with cursors. A cursor may be a place in the order of the list, and then nothing can slip past it. Or
-//! it may be an offset in disguise, and then everything can. Nothing in the answers says which, so neighbouring
-//! windows must join here, too.
+//! Reads lists with cursors. A cursor may mark a position in the order of the list, and then no row can slip past it.
+//! Or it may be an offset in disguise, and then rows slip past it as past any offset. Nothing in the answers says
+//! which, so neighbouring windows must join here, too.
 //!
 //! How they join depends on the cursors:
 //!
 //! - Every row has a cursor (Relay): the next question starts behind an earlier row, so that its window shows the
 //!   last rows again.
-//! - Only the next page has a cursor: neighbours do not overlap. So the walk reads each page once more after the page
-//!   behind it, and then that page once more, as with servers of one page size.
+//! - Only the next page has a cursor: neighbours do not overlap. So the walk reads a page, the page behind it, and
+//!   then both once more, as with servers of one page size.
 //!
-//! A total ends such a walk only if one answer holds the whole list, because the place of a window in the list is not
-//! known. Otherwise two things make the end: nothing stands behind the last row, and the tail reads the same once
-//! more. An empty page shows that nothing stands behind. The server's own word is enough for a trusted first page that
-//! is not full, and for pages without row cursors.
+//! A total ends such a walk only if one answer holds the whole list, because the position of a window in the list is
+//! not known. Otherwise the end takes two things: nothing is behind the last row, and the tail reads the same once
+//! more. An empty page shows that nothing is behind. The server's claim that no page follows is enough in two cases:
+//! for a trusted first page that is not full, and for pages without row cursors.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ use super::questions::Ask;
 use super::strategy::{Move, ReadingStrategy};
 use crate::record::Record;
 
-/// How many windows a walk can step back.
+/// The number of windows that a walk can step back.
 const TRAIL: usize = 3;
 
 /// The state of a walk by cursors.
@@ -32,16 +32,18 @@ const TRAIL: usize = 3;
 pub(super) struct ByCursor {
     /// The page size, in rows.
     size: u32,
-    /// The cursors behind which windows start: the next window last, earlier windows to step back to. Empty at the
-    /// beginning of the list.
+    /// The cursors behind which windows start: the next window's last, before it those of earlier windows to step
+    /// back to. Empty at the beginning of the list.
     trail: Vec<Box<str>>,
     /// The cursor behind which the last window started. `None` is the beginning of the list.
     start: Option<Box<str>>,
-    /// The cursor of the last row that was read.
+    /// The cursor of the last row that was read. `None` if there is no such cursor.
     last: Option<Box<str>>,
-    /// The page that was read last, where neighbours do not overlap.
+    /// The page that was read last, if only the next page has a cursor, so that pages do not overlap. Otherwise
+    /// `None`.
     before: Option<Before>,
-    /// Whether a page that claimed to be the last was followed by another one.
+    /// Whether a page that claimed to be the last was followed by another one. From then on such claims are not
+    /// believed.
     doubts_last: bool,
     phase: Phase,
 }
@@ -52,19 +54,21 @@ enum Phase {
     /// The next window.
     #[default]
     Window,
-    /// The page behind the last row, which must be empty at the end. `tail` is the fingerprint of the last window.
+    /// The page behind the last row, which is empty at the end of the list. `tail` is the fingerprint of the last
+    /// window.
     Behind {
         #[serde(with = "hex")]
         tail: u128,
     },
-    /// The last window once more, which must read the same.
+    /// The last window once more, which must read the same. `tail` is its fingerprint.
     Again {
         #[serde(with = "hex")]
         tail: u128,
     },
-    /// The page before once more, where neighbours do not overlap: does it still read the same?
+    /// The page that was read last, once more, where pages do not overlap. Does it still read the same, now that the
+    /// page behind it, which is kept here, was read?
     VerifyBefore(Neighbour),
-    /// The page behind it once more: does it still read the same, too?
+    /// The kept page behind the one that was read last, once more. Does it still read the same, too?
     ConfirmNext(Neighbour),
 }
 
@@ -72,7 +76,7 @@ enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Before(#[serde(with = "hex")] u128, Box<str>);
 
-/// The page behind the one that was read last.
+/// The page behind the one that was read last. It is kept until it joins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Neighbour {
     rows: Vec<Anchor>,
@@ -87,7 +91,7 @@ impl ByCursor {
         ByCursor { size: size.max(1), trail, start, last, before, doubts_last: false, phase: Phase::Window }
     }
 
-    /// Returns the cursor to ask behind. `None` is the beginning of the list.
+    /// Returns the cursor behind which the next question begins. `None` is the beginning of the list.
     pub(super) fn after(&self) -> Option<&str> {
         let next = self.before.as_ref().map(|Before(_, behind)| &**behind);
         match &self.phase {
@@ -136,7 +140,7 @@ impl ByCursor {
         self.read(news, answer)
     }
 
-    /// Judges the answer to the question for the beginning of the list.
+    /// Takes in the answer to the question for the beginning of the list.
     fn first_page(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let (shown, count, evidence) = (&answer.shown, answer.shown.len(), &mut *answer.evidence);
         *self = ByCursor { doubts_last: self.doubts_last, ..ByCursor::new(self.size) };
@@ -179,7 +183,8 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// Takes a window that joins, with `news` rows that were not known. Steps back if one of its rows has no cursor.
+    /// Takes in a window that joins, of whose rows `news` were not known. Steps back if one of the rows has no
+    /// cursor.
     fn read(&mut self, news: usize, answer: &mut WalkAnswer<'_>) -> Move {
         let shown = &answer.shown;
         answer.evidence.position += news as u64;
@@ -205,8 +210,8 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// Notes a window that did not join. The next window begins earlier, unless this one showed a record twice: then
-    /// it is asked for again.
+    /// Notes that a window did not join, because of `fault`. The next window begins earlier, unless this one showed a
+    /// record twice: then the same window is asked for again.
     fn step_back(&mut self, fault: NoProgress, answer: &mut WalkAnswer<'_>) -> Move {
         answer.evidence.fail(fault);
         self.before = None;
@@ -237,7 +242,8 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// Judges the page before, which was read again after the page behind it, where neighbours do not overlap.
+    /// Takes in the second reading of the page that was read last, where pages do not overlap. `next` is the page
+    /// behind it, which was read in between.
     fn verify_before(&mut self, next: Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         let rows = answer.shown.rows;
         let now = fingerprint(rows);
@@ -260,7 +266,8 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// Joins the page behind if it reads the same twice. [`ByCursor::verify_before`] has seen the page before do so.
+    /// Takes in the second reading of `next`, the page behind the one that was read last. `next` joins if it reads
+    /// the same twice. [`ByCursor::verify_before`] has seen that the page before it does.
     fn confirm_next(&mut self, next: &Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         let evidence = &mut *answer.evidence;
         if !reads_the_same(&next.rows, answer.shown.rows) {
@@ -319,7 +326,7 @@ impl ReadingStrategy for ByCursor {
         self.phase == Phase::Window
     }
 
-    /// Ignores the number of rows, because neither a window's place in the list nor the served page size is known.
+    /// Ignores the number of rows, because neither a window's position in the list nor the served page size is known.
     fn is_one_window(&self, _rows: u64) -> bool {
         self.is_one_page()
     }

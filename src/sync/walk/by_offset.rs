@@ -31,14 +31,14 @@ enum Phase {
     /// The window that begins with the rows read last.
     #[default]
     Window,
-    /// The rows behind page one, whose total equalled its own number of rows.
+    /// The rows behind page one. Page one had `rows` rows, and a total of the same number.
     BehindPageOne { rows: u32 },
-    /// A check whether this is the end of the list.
+    /// The next question of a check whether this is the end of the list.
     Check(EndCheck),
 }
 
 impl ByOffset {
-    /// Returns a walk that asks for windows of `largest` rows until it learns the size that is served.
+    /// Returns a walk that asks for windows of `largest` rows until page one shows which size is served.
     pub(super) fn new(largest: u32) -> ByOffset {
         ByOffset { size: largest.max(1), is_size_known: false, phase: Phase::Window }
     }
@@ -106,7 +106,7 @@ impl ByOffset {
         Move::Become(FixedPageSize::small(self.size), None)
     }
 
-    /// Returns the question for the window that begins with the last anchors before `position`.
+    /// Returns the question for the window that begins with the last anchors before row `position`.
     fn reach(&self, position: u64) -> Ask {
         Ask { size: self.size, row: position.saturating_sub(MIN_ANCHORS as u64) }
     }

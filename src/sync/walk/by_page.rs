@@ -35,7 +35,8 @@ pub(super) struct ByPage {
     size: u32,
     sizes: Sizes,
     phase: Phase,
-    /// Questions to avoid where others serve as well, because a server that caches answers would confirm itself.
+    /// Questions (page size and first row) to avoid where others get as far, because a server that caches answers
+    /// would only repeat old ones.
     #[serde(skip)]
     avoids: Arc<HashSet<(u32, u64)>>,
 }
@@ -54,29 +55,29 @@ enum Sizes {
 /// The next thing to ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// The window that begins in what was read and ends farthest; at the beginning, page one.
+    /// The window that overlaps the rows read before and ends farthest. At the beginning, page one.
     #[default]
     Window,
-    /// The rows behind page one, whose total equalled its own number of rows.
+    /// The rows behind page one. Page one had `rows` rows, and a total of the same number.
     BehindPageOne { rows: u32 },
-    /// Page one in a smaller size: does the server obey the size argument at all?
+    /// Page one in a smaller size, to see whether the server obeys the size argument at all.
     Probe,
-    /// A check whether this is the end of the list.
+    /// The next question of a check whether this is the end of the list.
     Check(EndCheck),
 }
 
 impl ByPage {
-    /// Returns a walk that asks for pages of `largest` rows until it learns the size that is served.
+    /// Returns a walk that asks for pages of `largest` rows until page one shows which size is served.
     pub(super) fn new(largest: u32) -> ByPage {
         ByPage { size: largest.max(1), sizes: Sizes::Unknown, phase: Phase::Window, avoids: Arc::default() }
     }
 
-    /// Avoids these questions where others serve as well.
+    /// Sets questions (page size and first row) that the walk asks only if no other question gets it further.
     pub(super) fn avoid(&mut self, asked: Arc<HashSet<(u32, u64)>>) {
         self.avoids = asked;
     }
 
-    /// Returns the question for the page that begins with the last anchors before `position` and ends farthest.
+    /// Returns the question for the page that shows the last anchors before row `position` again and ends farthest.
     fn reach(&self, position: u64) -> Ask {
         if self.avoids.is_empty() { reach(position, self.size) } else { reach_anew(position, self.size, &self.avoids) }
     }
@@ -146,8 +147,8 @@ impl ByPage {
         Move::Stay
     }
 
-    /// Judges the answer to [`Phase::Probe`], which asked for a page of one row less. If it has more rows than that,
-    /// the server serves one size only.
+    /// Takes in the answer to [`Phase::Probe`], which asked for a page of one row less. If the answer has more rows
+    /// than that, the server serves one size only.
     fn probed(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.shown.len() > u64::from(answer.asked.size) {
             return Move::Become(FixedPageSize::only(self.size), None);

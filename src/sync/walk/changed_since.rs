@@ -1,12 +1,12 @@
 //! Lets a nightly run ask only for what changed since a list was read last, if the API has a filter for that and
-//! obeys it. Other lists are read whole.
+//! obeys it. Other lists are read completely.
 //!
 //! Each filter is tried once before it is believed. A filter that the server ignores costs no more than the whole
-//! list, but a filter that answers with nothing would hide every change. The reading of the whole list (`full_every`)
-//! finds what the filter misses all the same, and what is gone. [`crate::mirror::readings`] decides which reading is
-//! due.
+//! list, but a filter that answers with nothing would hide every change. From time to time the whole list is read
+//! (`full_every`), which finds the changes that the filter misses, and the records that are gone.
+//! [`crate::mirror::readings`] decides which reading is due.
 //!
-//! A list whose records have lists of their own (conversations) is always read whole, because the messages of a
+//! A list whose records have lists of their own (conversations) is always read completely, because the messages of a
 //! conversation that the filter leaves out would not be asked for.
 
 use std::sync::PoisonError;
@@ -22,12 +22,14 @@ use crate::source::Source;
 use crate::streams::{self, Stream};
 use crate::sync::{Context, dialect};
 
-/// Returns the moment since which a walk asks for changes, in milliseconds since 1970. `None` reads the whole list.
+/// Returns the moment since which a walk asks for changes, in milliseconds since 1970. `None` means that it reads the
+/// whole list.
 pub fn since(from: &Checkpoint) -> Option<i64> {
     from.known_since.filter(|_| from.partition.is_empty())
 }
 
-/// Returns a fingerprint of how a stream's one list is asked for.
+/// Returns a fingerprint of the query for a stream's only list. It changes when the operation, the fields or the
+/// arguments change.
 pub fn asked(source: &Source, stream: Stream) -> Result<i64> {
     let dialect = source.dialect();
     let part = dialect.stream(stream)?;
@@ -38,8 +40,8 @@ pub fn asked(source: &Source, stream: Stream) -> Result<i64> {
     Ok(i64::from_ne_bytes(xxh3_64(all.join("\n").as_bytes()).to_ne_bytes()))
 }
 
-/// Returns the lists that may be asked for changes alone, and notes for the summary about the others. It asks the
-/// server only if the next reading would be one of changes.
+/// Returns the lists that may be asked for changes only, and notes for the summary about the others. `wanted` says
+/// when a reading of changes is due. Asks the server only if the next reading would be one of changes.
 pub async fn offered(
     source: &Source,
     mirror: &Mirror,
@@ -84,7 +86,7 @@ fn has_partitions(source: &Source, stream: Stream) -> bool {
     streams::ALL.into_iter().any(|s| s.definition().parent == Some(stream) && source.is_partitioned(s))
 }
 
-/// Notes for the summary that a list is not read whole.
+/// Adds a note to the summary if a walk asks only for what has changed.
 pub fn note(context: &Context, stream: Stream, from: &Checkpoint) {
     if let Some(since) = since(from) {
         let note = format!("{stream}: only what changed since {} is asked for", crate::clock::text(since));

@@ -1,9 +1,9 @@
-//! Compares what a server says of a list with what it shows. A claim never proves that a reading is complete, but no
-//! reading is complete against the server's own word.
+//! Compares the server's claims about a list, such as its total, with the rows that it shows. A claim never proves
+//! that a reading is complete. But a reading that the server's claims contradict is not complete.
 //!
-//! - *More follows.* The last answer with rows says so although it was not full, or the empty answer behind it does.
-//!   Some servers only mean "this page is full". They say it of full pages alone, and the empty page behind takes it
-//!   back.
+//! - *More follows.* The last answer with rows claims that another page follows although it was not full, or the
+//!   empty answer behind it does. Some servers only mean "this page is full". They claim it of full pages alone, and
+//!   the empty page behind takes it back.
 //! - *The total is larger.* A list with cursors that came as one page has fewer rows than its total. Where a walk
 //!   took more than one answer, rows may have gone meanwhile: [`super::closing`] reads the list again and compares it
 //!   with the total.
@@ -11,8 +11,8 @@
 //!   page, or the rows so far. It counts the list once an answer claims more rows than it showed, or once nothing was
 //!   found behind a list of at least that length.
 //!
-//! By the time a walk ends it has asked again about each of these claims (the tail, or the empty first page), and the
-//! claim stood.
+//! Before a walk ends, it has asked again about each of these claims (for the last window, or for the empty first
+//! page), and the server has repeated the claim.
 //!
 //! Two servers can send the same bytes, one honest and one not. What no answer contradicts, no client can see.
 
@@ -22,40 +22,43 @@ use super::answer::Shown;
 use super::questions::Ask;
 use super::reasons;
 
-/// The last claims of the server.
+/// The server's latest claims about a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Claims {
-    /// Whether another page follows, as the last answer with rows says.
+    /// Whether another page follows, as the last answer with rows claims. `None` if it claims nothing.
     more: Option<bool>,
-    /// The total, as the last answer with rows says.
+    /// The total that the last answer with rows claims. `None` if it claims none.
     total: Option<u64>,
     /// Whether the last answer with rows had as many rows as were asked for, or more.
     is_full: bool,
-    /// Whether another page follows, as the empty answer behind it says.
+    /// Whether another page follows, as the empty answer behind the last rows claims. `None` if there was no such
+    /// answer, or if it claims nothing.
     behind: Option<bool>,
-    /// The largest total of any answer with rows.
+    /// The largest total that any answer with rows claims. `None` if none did.
     most: Option<u64>,
-    /// Whether a total was found to count something else than the list, for example the rows of a page. Then no total
-    /// is believed.
+    /// Whether a total was found to count something else than the list, for example the rows of a page. From then on
+    /// no total is believed.
     is_no_total: bool,
-    /// What is known of this stream's totals.
+    /// Whether this stream's totals count its whole lists.
     whole: TotalsKnowledge,
 }
 
-/// What is known of a stream's totals.
+/// Whether the totals of a stream count the rows of the whole list. Some servers count the rows of the page instead,
+/// or the rows shown so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TotalsKnowledge {
-    /// A list of this many rows came as one page with an equal total, and nothing was found behind it.
+    /// They do for lists of at most this many rows: a list of this length came as one page with an equal total, and
+    /// nothing was found behind it.
     UpTo(u64),
-    /// Some total exceeded the rows shown so far, so totals count the list.
+    /// They do for all lists, because some total exceeded the rows shown so far.
     Told,
-    /// Nothing is known.
+    /// Nothing has shown yet what totals count.
     #[default]
     Unknown,
 }
 
 impl TotalsKnowledge {
-    /// Returns whether a list is known to be whole that came as one page of `rows` rows with an equal total.
+    /// Returns whether a list that came as one page of `rows` rows, with an equal total, is known to be complete.
     fn covers(self, rows: u64) -> bool {
         match self {
             TotalsKnowledge::Told => true,
@@ -64,7 +67,8 @@ impl TotalsKnowledge {
         }
     }
 
-    /// Combines two pieces of knowledge.
+    /// Merges what two readings have shown about a stream's totals. `Told` wins. Of two `UpTo`, the larger number
+    /// counts. `Unknown` adds nothing.
     #[must_use]
     pub fn with(self, other: TotalsKnowledge) -> TotalsKnowledge {
         match (self, other) {
@@ -76,7 +80,7 @@ impl TotalsKnowledge {
 }
 
 impl Claims {
-    /// Takes in the claims of an answer to the question `asked`.
+    /// Records the claims of `shown`, the answer to the question `asked`.
     pub(super) fn record_answer(&mut self, asked: Ask, shown: &Shown<'_>) {
         let rows = shown.len();
         if rows > 0 {
@@ -91,25 +95,27 @@ impl Claims {
         }
     }
 
-    /// Returns the total of an answer that shows the rows from `asked.row` on, if totals are believed. A total
-    /// smaller than the number of rows shown up to here counts something else, and from then on no total is believed.
+    /// Returns the total in `shown`, the answer to the question `asked`, or `None` if it claims none or totals are
+    /// not believed. A total smaller than the number of rows up to the end of this answer counts something else. From
+    /// then on no total is believed.
     pub(super) fn believed_total(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<u64> {
         self.is_no_total |= shown.total.is_some_and(|total| total < asked.row + shown.len());
         shown.total.filter(|_| !self.is_no_total)
     }
 
-    /// Notes that the total counts something else than the list.
+    /// Records that totals count something else than the list. No total is believed any more.
     pub(super) fn disbelieve_total(&mut self) {
         self.is_no_total = true;
     }
 
-    /// Notes that rows were shown up to `end`. If that is behind the end that the total claimed, no total is believed
+    /// Records that rows were shown up to row `end`. If the last total claimed an earlier end, no total is believed
     /// any more.
     pub(super) fn hear_rows_up_to(&mut self, end: u64) {
         self.is_no_total |= self.total.is_some_and(|total| total < end);
     }
 
-    /// Returns, in a few words, which claim contradicts that the list was read to its end, or `None`.
+    /// Returns which claim of the server contradicts that the list was read to its end, in a few words. Returns
+    /// `None` if none does.
     pub(super) fn contradict(&self) -> Option<String> {
         if self.behind == Some(true) {
             Some(reasons::MORE_BEHIND.into())
@@ -120,7 +126,10 @@ impl Claims {
         }
     }
 
-    /// The same for a list with cursors of which `rows` rows were read. `at_once` says that they came in one page.
+    /// Returns why the server's claims contradict that a list with cursors was read to its end after `rows` rows.
+    /// Returns `None` if they do not. There are two reasons: the server claims that another page follows and gives no
+    /// cursor for it, or its total is larger than `rows`. The total counts only if `at_once`, that is, if all rows
+    /// came in one page.
     pub(super) fn contradict_cursors(&self, rows: u64, at_once: bool) -> Option<String> {
         if self.more == Some(true) && self.behind.is_none() {
             return Some(reasons::no_cursor(rows));
@@ -129,18 +138,18 @@ impl Claims {
         Some(reasons::fewer_shown(total, rows, "row"))
     }
 
-    /// Returns whether some answer claimed more than `rows` rows. Rows may have gone meanwhile; reading the list
-    /// again tells.
+    /// Returns whether some answer claimed a total of more than `rows` rows. That alone does not make a walk
+    /// incomplete, because rows may have been deleted meanwhile. The list is read again to find out.
     pub(super) fn tell_more_than(&self, rows: u64) -> bool {
         self.most.is_some_and(|most| most > rows) && !self.is_no_total
     }
 
-    /// Returns whether a list is known to be whole that came as one page of `rows` rows with an equal total.
+    /// Returns whether a list that came as one page of `rows` rows, with an equal total, is known to be complete.
     pub(super) fn trusts(&self, rows: u64) -> bool {
         self.whole.covers(rows)
     }
 
-    /// Notes that nothing stands behind a list that came as one page of `rows` rows with an equal total.
+    /// Records that the server showed nothing behind a list that came as one page of `rows` rows with an equal total.
     pub(super) fn found_whole(&mut self, rows: u64) {
         self.whole = self.whole.with(TotalsKnowledge::UpTo(rows));
     }

@@ -3,30 +3,31 @@
 //!
 //! The overlap walk misses no row that nobody touched. But a conversation that gets a message while the list is read
 //! jumps to the head, past the reading point, and nothing in the answers says so. So the list is read once more, for
-//! ids alone, many pages a request. Rows that this reading shows and the mirror lacks are read whole and stored;
+//! ids alone, many pages a request. Rows that this reading shows and the mirror lacks are read in full and stored;
 //! their own lists (messages) are read in the same run. This repeats until a reading shows no such row that can have
 //! existed when the walk began, three times at most.
 //!
 //! - *Fresh questions.* A closing reading avoids every question (page size and first row) that the walk, its second
-//!   pass or another reading asked, as long as others serve as well, because a server that caches answers would
-//!   confirm itself. If the server has one page size only, no question is fresh, and the reading comes a minute
+//!   pass or another reading asked, as long as other questions get it as far. A server that caches answers would only
+//!   repeat an old one. If the server has one page size only, no question is fresh, and the reading comes a minute
 //!   later.
-//! - *Passed over.* A row counts as passed over unless it was made after the walk began. The row says so itself, or
-//!   its own list does: a conversation whose messages fit one page, all of them younger than the walk's beginning.
+//! - *Passed over.* A row counts as passed over unless it was created after the walk began. Its own creation time
+//!   shows that, or its own list does: a conversation whose messages fit one page, all of them younger than the
+//!   walk's beginning.
 //! - *Which lists.* `conclude.rs` decides which lists need closing readings.
 //! - *What may still be missing.* A record that moved past the reading point in every reading is shown by none, and
-//!   no answer tells it from a record that is gone. The last reading tells how likely that is: of `n` known records
-//!   it did not show `m` although they exist. About `3m / (n - m)` records may be missing. If that is less than one,
-//!   the list is `continuous`, and the run tells the number.
-//! - *The server's own word.* The total on the reading's first page must not exceed the records that the reading
-//!   shows plus the known records that it does not show any more. If the list stood still, the same holds for the
-//!   total of every page. If the total is larger in two readings in a row, the list is `incomplete`.
+//!   no answer distinguishes it from a record that is gone. The last reading shows how likely that is: of `n` known
+//!   records it did not show `m` although they exist. About `3m / (n - m)` records may be missing. If that is less
+//!   than one, the list is `continuous`, and the run reports the number.
+//! - *The server's total.* The total on the reading's first page must not exceed the records that the reading shows
+//!   plus the known records that it does not show any more. If the list stood still, the same holds for the total of
+//!   every page. If the total is larger in two readings in a row, the list is `incomplete`.
 //!
 //! A closing reading is a pass like any other. Each of its pages is committed, with the ids that it showed, and a run
 //! that is stopped or killed goes on with it. A reading older than an hour begins again, because too much has changed
-//! since. In runs with a time box or a limit of requests it may take a week. Such a run may hold only a few pages of
-//! it, so that within an hour it would never come to its end. It reports what moved meanwhile as any other reading
-//! does. `reading_again.rs` carries out one closing reading.
+//! since. In runs with a time box or a limit of requests it may take a week, because each such run may hold only a
+//! few pages of it: with an hour, it would never come to its end. It reports what moved meanwhile as any other
+//! reading does. `reading_again.rs` carries out one closing reading.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -46,23 +47,24 @@ use crate::streams::Stream;
 use crate::sync::Context;
 use crate::verdict::{Moved, Verdict};
 
-/// The most closing readings of one list.
+/// The largest number of closing readings of one list.
 const MOST: u32 = 3;
-/// The age at which a reading is begun again, in milliseconds: an hour.
+/// The age at which an unfinished closing reading is begun again, in milliseconds: an hour.
 const OLD: i64 = 3_600_000;
-/// The same in a run with a time box or a limit of requests, in milliseconds: a week. One such run may hold only a
-/// few pages.
+/// The age at which an unfinished closing reading is begun again in a run with a time box or a limit of requests, in
+/// milliseconds: a week. One such run may hold only a few pages.
 const OLD_IN_BOXES: i64 = 7 * 24 * 3_600_000;
-/// How long a reading waits that can ask no fresh question, in milliseconds.
+/// How long a closing reading waits, in milliseconds, if the server serves one page size only. Such a reading repeats
+/// the questions of the walk, and a server that caches answers should have forgotten them by then.
 const ONE_SIZE: i64 = 60_000;
 
 /// A list that a walk has read to its end.
 pub(super) struct ReadList<'c> {
     pub context: &'c Context,
     pub stream: Stream,
-    /// The checkpoint of the list when this run began to read it.
+    /// The checkpoint of the list as it was when this run began to read it.
     pub from: &'c Checkpoint,
-    /// The number of windows that were stored.
+    /// The number of windows that this pass over the list has stored.
     pub windows: i64,
 }
 
@@ -71,18 +73,18 @@ impl ReadList<'_> {
         WalkKey { lane: self.context.lane, stream: self.stream, partition: self.from.partition.clone() }
     }
 
-    /// Returns the id of the record whose list it is, or `None` for a stream's one list.
+    /// Returns the id of the parent record that the list belongs to, or `None` for the only list of a stream.
     pub(super) fn parent(&self) -> Option<String> {
         Some(self.from.partition.clone()).filter(|partition| !partition.is_empty())
     }
 
-    /// Returns the question for the ids of its first `size` rows.
+    /// Returns the question for the ids of the list's first `size` rows.
     pub(super) fn first_page(&self, size: u32) -> Question {
         let parent = self.parent().or_else(|| self.context.source.any_parent(self.stream));
         Question { stream: self.stream, parent, size, start: Start::Row(0), select: Select::Ids, since: None }
     }
 
-    /// Stores a window, together with `closing` as the walk's position.
+    /// Stores a window, and in the same transaction `closing` as the walk's position.
     pub(super) async fn keep(&mut self, window: ReadWindow, closing: &Closing) -> Result<()> {
         let position = Position::closing(closing)?;
         land(self.context, self.stream, self.from, self.windows, window, WalkState::Open(Some(position))).await?;
@@ -91,7 +93,7 @@ impl ReadList<'_> {
     }
 }
 
-/// The state of a list's closing readings, stored in its checkpoint.
+/// The state of a list's closing readings, stored in the list's checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Closing {
     /// The server's time when the walk began, in milliseconds since 1970, if it is known.
@@ -100,53 +102,61 @@ pub(super) struct Closing {
     size: u32,
     /// Whether the server serves one page size only.
     one_size: bool,
-    /// The earliest moment for a reading that can ask no fresh question, by the server's time, in milliseconds since
-    /// 1970.
+    /// The earliest moment at which the next reading may begin if the server serves one page size only, by the
+    /// server's time in milliseconds since 1970. `None` if no reading waits.
     not_before: Option<i64>,
-    /// The number of readings that came to their end.
+    /// The number of closing readings that came to their end.
     readings: u32,
-    /// The number of records that the readings showed and the round had not seen.
+    /// The number of records that the closing readings showed and the round had not seen before.
     pub found: u64,
-    /// Whether the last reading fell short of the server's own word.
+    /// Whether the last closing reading showed too few records: fewer than its rows, or than the server's total.
     was_short: bool,
     /// Whether some answer to the walk claimed a larger total than the number of rows that it read.
     was_told_more: bool,
-    /// The reading under way.
+    /// The closing reading under way. `None` between two readings.
     pub reading: Option<ClosingReading>,
 }
 
-/// A closing reading under way.
+/// The state of a closing reading under way, stored in the list's checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ClosingReading {
+    /// The walk of this reading, which asks for ids only.
     pub walk: Walk,
-    /// The server's time when it began, in milliseconds since 1970.
+    /// The server's time when this reading began, in milliseconds since 1970.
     began: i64,
-    /// The number of distinct ids that it has shown.
+    /// The number of distinct ids that this reading has shown.
     pub ids: u64,
-    /// The number of unknown records that can have existed when the walk began.
+    /// The number of records that this reading has shown, that the round had not seen, and that can have existed when
+    /// the walk began.
     pub passed_over: u64,
-    /// The total that its first page claims (`total`), and the largest total that any of its pages claims (`most`).
+    /// The total that the first page of this reading claims. `None` if it claims none.
     pub total: Option<u64>,
+    /// The largest total that any page of this reading claims. `None` if no page claims one.
     pub most: Option<u64>,
-    /// Whether it has shown no page yet.
+    /// Whether this reading has shown no page yet.
     pub is_first: bool,
+    /// How this reading ended. `None` while it goes on.
     pub end: Option<ReadingEnd>,
 }
 
-/// How a reading came to its end.
+/// How a closing reading came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ReadingEnd {
-    /// It shows the whole list. If the list stood still, this is its number of rows.
+    /// The reading shows the whole list. If the list stood still, the number is that of its rows; otherwise `None`.
     Whole(Option<u64>),
-    /// It does not show the whole list, for this reason.
+    /// The reading does not show the whole list, for this reason.
     Broken(String),
-    /// It met a row that the server fails to answer for, even by its id alone.
+    /// The reading met a row for which the server returns an error even if only its id is asked for.
     Unreadable,
 }
 
 impl ClosingReading {
-    /// Returns what speaks against the reading, or `None`: it shows fewer ids than rows, or fewer records than the
-    /// server claims. `unshown` is the number of records that the round has seen and the reading does not show.
+    /// Returns why the finished reading showed too few records, or `None` if it did not. There are two reasons:
+    ///
+    /// - It shows fewer distinct ids than rows. `rows` is the number of rows of a list that stood still, and `None`
+    ///   for a list that moved.
+    /// - The server's total exceeds the records that it shows plus `unshown`, the number of records that the round
+    ///   has seen and this reading does not show.
     fn is_short(&self, rows: Option<u64>, unshown: u64) -> Option<String> {
         if let Some(rows) = rows.filter(|rows| *rows > self.ids) {
             return Some(reasons::fewer_ids(rows, self.ids));
@@ -159,7 +169,8 @@ impl ClosingReading {
 }
 
 impl Closing {
-    /// Returns the closing readings of a list that `walk` has read, which began at the server's time `began`.
+    /// Returns the state before the first closing reading of a list that `walk` has read. `began` is the server's
+    /// time when the walk began, in milliseconds since 1970, or `None` if it is not known.
     pub(super) fn new(walk: &Walk, began: Option<i64>) -> Closing {
         Closing {
             began,
@@ -174,13 +185,14 @@ impl Closing {
         }
     }
 
-    /// The same for a walk of which only the largest page size is known that it can have asked for.
+    /// Returns the state before the first closing reading of a list whose walk was not kept. `size` is the largest
+    /// page size that the walk can have asked for, in rows.
     pub(super) fn of_unknown_walk(size: u32) -> Closing {
         Closing { size, ..Closing::new(&Walk::new(size), None) }
     }
 
-    /// Goes on with the reading under way, or begins the next one with a first question that is not among `asked`.
-    /// The `bool` says whether it began just now.
+    /// Returns the reading under way, or begins the next one with a first question that is not among `asked`. The
+    /// `bool` says whether the reading is new.
     fn resume(&mut self, list: &ReadList<'_>, asked: &HashSet<RowRange>) -> Result<(ClosingReading, bool)> {
         let now = list.context.source.now();
         let old = if list.context.boxed { OLD_IN_BOXES } else { OLD };
@@ -194,8 +206,8 @@ impl Closing {
     }
 }
 
-/// Reads the list again until a reading shows nothing that was passed over, and closes its walk. `asked` are
-/// questions that were asked but are not stored yet.
+/// Reads the list again until a reading shows no record that was passed over, and closes the walk of the list.
+/// `asked` are questions that were asked but are not stored in the mirror yet.
 pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: Vec<RowRange>) -> Result<Ended> {
     let mut unstored = Remembered { asked, ..Remembered::default() };
     let mut verdict = Verdict::Incomplete(reasons::KEEP_MOVING.into());
@@ -259,7 +271,7 @@ pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: V
     Ok(Ended::Closed(verdict))
 }
 
-/// Waits until a server that caches answers has perhaps forgotten those of the reading before. Returns `false` if a
+/// Waits until a server that caches answers has probably forgotten those of the last reading. Returns `false` if a
 /// stop came first. The moment at which the reading may begin is stored, so that a run that is stopped meanwhile does
 /// not wait again.
 async fn wait(list: &mut ReadList<'_>, closing: &mut Closing) -> Result<bool> {

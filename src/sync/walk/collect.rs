@@ -1,9 +1,10 @@
 //! Compares two passes over a list (a double collect, from the theory of atomic snapshots). If two successive passes
-//! show the same ids in the same order, the list stood exactly so between them, and the verdict is `proven`.
+//! show the same ids in the same order, then between the two passes the list held exactly these records in this
+//! order, and the verdict is `proven`.
 //!
 //! The first pass is the walk itself, if nothing moved under it. The second pass asks for ids alone, in a page size
 //! that the first never used, because a cached answer, or an order that depends on the question, then reads
-//! differently. Every total must equal the number of rows, and no id may stand twice (the mirror counts the ids). If
+//! differently. Every total must equal the number of rows, and no id may appear twice (the mirror counts the ids). If
 //! a server offers no second size, or if the list moved, nothing is proven and the list stays `continuous`.
 
 use super::Walk;
@@ -12,11 +13,11 @@ use super::answer::Shown;
 use super::questions::Ask;
 use super::sequence::Sequence;
 
-/// The second pass.
+/// The state of the second pass over a list.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Collect {
     size: u32,
-    /// The number of rows read so far.
+    /// The number of rows that the second pass has read so far.
     position: u64,
     want: Sequence,
     got: Sequence,
@@ -25,7 +26,7 @@ pub struct Collect {
 }
 
 impl Collect {
-    /// Returns a second pass over the list that a walk has read to its end, or `None` if it could prove nothing.
+    /// Returns a second pass over the list that `walk` has read to its end, or `None` if it could prove nothing.
     pub fn after(walk: &Walk) -> Option<Collect> {
         let position = walk.evidence.position;
         let want = walk.evidence.sequence.clone().filter(|seq| seq.rows > 0 && seq.rows == position)?;
@@ -43,19 +44,20 @@ impl Collect {
         })
     }
 
-    /// Returns how many rows, and how many distinct records, the list must have.
+    /// Returns the number of rows that the first pass read. The list is proven only if it has as many distinct
+    /// records.
     pub fn rows(&self) -> u64 {
         self.want.rows
     }
 
-    /// Makes the second pass look at counts alone. It is for the test of the tests.
+    /// Makes the second pass compare counts only. A test uses that to show why the ids are compared.
     #[cfg(test)]
     pub fn forget_ids(&mut self) {
         self.blind = true;
     }
 
-    /// Returns the next questions, at most `n`. Once all rows were read without a total, the question is for the page
-    /// behind them.
+    /// Returns the next questions of the second pass, at most `n`. Once all rows were read without a total, the
+    /// question is for the page behind them.
     pub fn asks(&self, n: usize) -> Vec<Ask> {
         let size = u64::from(self.size);
         let first = self.position.div_ceil(size);
@@ -63,8 +65,8 @@ impl Collect {
         (first..last).take(n.max(1)).map(|page| Ask { size: self.size, row: page * size }).collect()
     }
 
-    /// Takes in the answer to the next question. Returns whether the passes are the same, or `None` as long as that
-    /// is open.
+    /// Takes in the answer to the next question. Returns whether the two passes are the same, or `None` as long as
+    /// that is open.
     pub fn judge(&mut self, shown: &Shown<'_>) -> Option<bool> {
         let left = self.want.rows - self.position;
         let expected = left.min(self.size.into());

@@ -1,4 +1,4 @@
-//! Stores what a walk has read: the records of a window and the move of its checkpoint, in one transaction.
+//! Stores what a walk has read: the records of a window and the advance of the list's checkpoint, in one transaction.
 
 use std::collections::HashSet;
 
@@ -16,31 +16,34 @@ use crate::sync::incremental::skip;
 use crate::sync::walk::changed_since;
 use crate::verdict::{Moved, Verdict};
 
-/// A page as the walk has taken it in.
+/// A page that a walk has taken in, with all that is stored along with it.
 #[derive(Default)]
 pub struct ReadWindow {
-    /// The page.
+    /// The page. It has no rows if only the checkpoint is to be moved.
     pub page: Page,
-    /// Whether the window did not join what was read, or shows rows that a closing reading asked for.
+    /// Whether the window did not join the rows read before. Also `true` for rows that a closing reading asked for.
     pub stepped_back: bool,
-    /// The moments at which its rows were made.
+    /// The creation times of its rows, for lists that belong to a parent record.
     pub moments: Moments,
-    /// The questions and ids that the walk remembers for its closing readings.
+    /// The questions and ids that are remembered for the list's closing readings.
     pub remembered: Remembered,
     /// What the closing readings found, if this window closes the walk.
     pub moved: Moved,
 }
 
-/// The state in which a window leaves its walk.
+/// The state of a walk after a window was stored.
 pub enum WalkState {
-    /// The walk goes on from this position. `None` is the beginning of the list.
+    /// The walk goes on from this position, in JSON. `None` is the beginning of the list.
     Open(Option<String>),
     /// The walk is closed.
     Closed(Verdict),
 }
 
-/// Stores a window and moves its walk, in one transaction. Settles first which records of other lists the page may
-/// take.
+/// Stores `window` and moves the checkpoint of its list to the state `left`, in one transaction. If the page shows
+/// records that the mirror holds in another list, finds out first which list they belong to.
+///
+/// `from` is the checkpoint from which this run reads the list. `windows` is the number of windows that the pass has
+/// stored so far.
 pub async fn land(
     context: &Context,
     stream: Stream,
@@ -122,8 +125,9 @@ pub async fn land(
     Ok(landed)
 }
 
-/// Closes a walk whose list cannot be read, so that the others can go on. A later run tries it again. If `aside` is
-/// `true`, the list is set aside, and the rest of the stream is delivered without it.
+/// Closes the walk over a list that cannot be read because of `error`, so that the other lists can go on. A later run
+/// tries the list again. If `aside` is `true`, the list is set aside, and the rest of the stream is delivered without
+/// it.
 pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error, aside: bool) -> Result<()> {
     let mut window = ReadWindow::default();
     if aside {
@@ -133,7 +137,7 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
     close_with(context, stream, from, window, Verdict::Incomplete(error.reason())).await
 }
 
-/// Closes a walk where it stands.
+/// Closes a walk with this verdict before it has come to its end. Stores no page.
 pub async fn close(context: &Context, stream: Stream, from: &Checkpoint, verdict: Verdict) -> Result<()> {
     close_with(context, stream, from, ReadWindow::default(), verdict).await
 }

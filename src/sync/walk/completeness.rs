@@ -1,15 +1,15 @@
-//! Decides what a walk is worth; nothing else does. Pure: it takes an end, the evidence and the claims, and gives a
-//! verdict.
+//! Decides the verdict of a walk. No other module does. The decision is pure: it takes the reason why reading is
+//! over, the evidence and the claims, and gives a verdict.
 //!
-//! A strategy says that reading is over, and why ([`EndReason`]). A list that was read to its end is `continuous`, unless
-//! one of these rules makes it `incomplete`. The first that applies gives the reason:
+//! A strategy reports that reading is over, and why ([`EndReason`]). A list that was read to its end is `continuous`,
+//! unless one of these rules makes it `incomplete`. The first that applies gives the reason:
 //!
 //! 1. Rows had no id.
 //! 2. A page showed one record twice, however often it was read.
 //! 3. A window was short although the server said that more rows follow.
-//! 4. The server's own words contradict the end.
+//! 4. The server's own claims contradict the end.
 //!
-//! Every other end makes the walk `incomplete`, and so do a dozen answers in a row without progress. The words are
+//! Every other end makes the walk `incomplete`, and so do a dozen answers in a row without progress. The texts are
 //! those of [`super::reasons`]. A verdict of `proven` takes a second pass: see [`super::collect`].
 
 use super::claims::Claims;
@@ -30,35 +30,36 @@ pub(super) enum EndReason {
         /// Whether all rows came as the list's first page.
         is_one_page: bool,
     },
-    /// The server claims a total and shows no row, twice.
+    /// The server claims a total, but page one was empty twice.
     NoneShown {
-        /// The server answers with another page than the one that was asked for.
+        /// The total that the server claims.
         told: u64,
     },
-    /// The server answers with another page than the one behind the cursor.
+    /// The server answers with another page than the one that was asked for.
     PageIgnored,
-    /// A list that takes no known page argument shows as many rows as a usual page.
+    /// The server answers with another page than the one behind the cursor.
     CursorIgnored,
-    /// The number of rows.
+    /// A list of which no page argument is known shows as many rows as a usual page, such as 20. More rows may
+    /// follow.
     UsualPage {
-        /// The walk makes no progress.
+        /// The number of rows that the list shows.
         rows: u64,
     },
-    /// The end of a naive walk, which a test runs. It holds the reason if the walk is incomplete.
+    /// The walk makes no progress.
     GaveUp,
-    /// Decides what a walk is worth after an answer. `end` is the end that its strategy has come to, if it has.
-    /// Returns `None` if the walk goes on.
+    /// The end of a naive walk, which a test runs. It holds the reason if the walk is incomplete.
     #[cfg(debug_assertions)]
     Naive(Option<String>),
 }
 
-/// Returns why a walk with this end is incomplete, or `None` if it is complete.
+/// Returns the verdict of a walk after an answer, or `None` if the walk goes on. `end` says why the walk's strategy
+/// has stopped reading; `None` if it has not. A walk also ends after too many answers in a row without progress.
 pub(super) fn decide(end: Option<EndReason>, evidence: &Evidence, claims: &Claims) -> Option<Verdict> {
     let end = end.or_else(|| (evidence.failures >= PATIENCE).then_some(EndReason::GaveUp))?;
     Some(why_not(&end, evidence, claims).map_or(Verdict::Continuous, Verdict::Incomplete))
 }
 
-/// Returns a fault that the walk met on its way and that no end makes good.
+/// Returns why a walk with this end is incomplete, or `None` if it is complete.
 fn why_not(end: &EndReason, evidence: &Evidence, claims: &Claims) -> Option<String> {
     match end {
         EndReason::Reached => spoilt(evidence).or_else(|| claims.contradict()),
@@ -75,7 +76,7 @@ fn why_not(end: &EndReason, evidence: &Evidence, claims: &Claims) -> Option<Stri
     }
 }
 
-/// Takes in an answer to a question for 40 rows.
+/// Returns a fault that the walk met on its way and that makes it incomplete at any end, or `None`.
 fn spoilt(evidence: &Evidence) -> Option<String> {
     if evidence.nameless > 0 {
         Some(reasons::nameless(evidence.nameless))
@@ -100,7 +101,7 @@ mod tests {
         claims
     }
 
-    /// An answer to a question for 40 rows.
+    /// Takes in an answer to a question for 40 rows.
     fn hear(claims: &mut Claims, rows: usize, total: Option<u64>, has_next: Option<bool>) {
         let row = Record { range: 0..0, id: "a".into(), hash: 0, volatile: false, repaired: 0 };
         let rows = vec![row; rows];

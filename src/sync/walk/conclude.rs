@@ -2,9 +2,10 @@
 //! the list, or the list is read again.
 //!
 //! - A list that came in one window is closed, unless it can be proven.
-//! - A stream's one list is read a second time if it stood still, as far as its windows show. If the job forgoes that
-//!   (`double_collect`), its records are counted instead; two changes that cancel each other then go unnoticed.
-//! - If the messages of a conversation are in the order of their moments, page one is asked for again
+//! - A stream's only list is read a second time if it stood still, as far as its windows show. If the job forgoes
+//!   that (`double_collect = false`), its distinct records are counted instead; two changes that cancel each other
+//!   then go unnoticed.
+//! - If the messages of a conversation are in the order of their creation times, page one is asked for again
 //!   ([`super::head_check`]).
 //! - Any other list is read again. So is every list of which the server claimed more rows than were read.
 
@@ -27,20 +28,22 @@ use crate::verdict::Verdict;
 /// What follows when a walk has come to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Then {
-    /// Nothing: the walk is closed.
+    /// Nothing follows: the walk is closed.
     Close,
-    /// The mirror counts the records that the walk showed.
+    /// The mirror counts the distinct records that the walk showed. If they are fewer than its rows, the list is read
+    /// again.
     Count,
-    /// Page one is asked for again.
+    /// Page one is asked for again, to see whether a row came to the head of the list.
     CheckHead,
     /// A second pass follows, which may prove the list.
     Prove(Collect),
-    /// Closing readings follow.
+    /// Closing readings follow, which read the list again by ids.
     ReadAgain,
 }
 
-/// Returns what follows when a walk has come to its end with this verdict. Nothing follows a reading of changes
-/// alone, because the next such reading begins before this one began.
+/// Returns what follows when `walk` has come to its end with this verdict. `in_order` says whether the creation times
+/// of its rows only fall or only rise. Nothing follows a reading that asked for changes only, because the next such
+/// reading begins before this one began.
 pub(super) fn what_follows(
     context: &Context,
     (stream, from): (Stream, &Checkpoint),
@@ -68,18 +71,21 @@ pub(super) fn what_follows(
 
 /// A walk that has come to the end of its list.
 pub(super) struct EndedWalk<'w> {
+    /// The walk.
     pub walk: &'w Walk,
-    /// The server's time when it began, in milliseconds since 1970, if it is known.
+    /// The server's time when the walk began, in milliseconds since 1970. `None` if it is not known.
     pub began: Option<i64>,
-    /// Its stored position before its last window.
+    /// The walk's stored position, from before its last window. `None` is the beginning of the list.
     pub stands: Option<String>,
+    /// What follows before the walk is closed.
     pub then: Then,
+    /// The verdict that the walk came to its end with.
     pub verdict: Verdict,
 }
 
-/// Stores the last window of a walk, and closes the walk once what follows is done. The page is stored first, because
-/// other walks wait for its records. Until the walk is closed, its stored position is that of its closing readings,
-/// or the one before its last window.
+/// Stores `window`, the last window of a walk, then does what follows, and closes the walk. The page is stored first,
+/// because other walks wait for its records. Until the walk is closed, its stored position is that of its closing
+/// readings, or the one before its last window. `landed` is called once the window is stored.
 pub(super) async fn conclude(
     mut read: ReadList<'_>,
     ending: EndedWalk<'_>,
@@ -108,7 +114,7 @@ pub(super) async fn conclude(
     finish(read, walk, (began, stands), then).await
 }
 
-/// Does what follows for a list that was read to its end, and closes its walk.
+/// Does what follows (`then`) for a list that was read to its end, and closes its walk.
 async fn finish(
     mut read: ReadList<'_>,
     walk: &Walk,
@@ -151,7 +157,7 @@ async fn finish(
     Ok(Ended::Closed(verdict))
 }
 
-/// Whether the moments of a list's rows only fall, or only rise, as far as this process has read it.
+/// Whether the creation times of a list's rows only fall, or only rise, as far as this process has read the list.
 #[derive(Debug, Default)]
 pub(super) struct MomentsOrder {
     rises: bool,
@@ -173,8 +179,8 @@ impl MomentsOrder {
     }
 }
 
-/// Fails with [`Kind::Contradicted`] if a list shows nothing although the record that it belongs to names a last
-/// record in it.
+/// Fails with [`Kind::Contradicted`] if a list came out empty (`shows_none`) although the entry of its parent record
+/// names a last record in it.
 pub(super) async fn refuse_empty(context: &Context, stream: Stream, from: &Checkpoint, shows_none: bool) -> Result<()> {
     let is_own = !from.partition.is_empty() && changed_since::since(from).is_none();
     if shows_none && is_own && parents::tells_last(context, stream, &from.partition).await? {

@@ -1,9 +1,9 @@
-//! Settles which list a record belongs to that two lists show. A page may show a message that the mirror knows from
-//! another conversation's list. Either it moved (the conversations were merged), or both lists show it. So the server
-//! is asked for the other list:
+//! Settles which list a record belongs to if two lists show it. A page may show a message that the mirror knows from
+//! another conversation's list. Either the message moved (the conversations were merged), or both lists show it. So
+//! the server is asked for the other list:
 //!
-//! - The other list does not show it: the message moved, and is stored for this list.
-//! - Both show it: the mirror keeps what it has of it, and the message is set aside by its id.
+//! - The other list does not show the message: it moved, and is stored for this list.
+//! - Both lists show it: the mirror keeps what it has of it, and the message is set aside by its id.
 //! - Every row of the page belongs to another list: this list is `incomplete`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,8 @@ use crate::sync::Context;
 use crate::sync::parents::{Shows, is_ignored, shows};
 use crate::verdict::Verdict;
 
-/// Settles which disputed records the page's list may take, and changes the page so that it can be stored. Fails if
-/// the server shows the same list for every record.
+/// Settles which of the disputed records the page's list may take, and changes the page (`landing`) so that it can be
+/// stored. Fails with [`Kind::ParentIgnored`] if the server shows the same list for every record.
 pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Dispute]) -> Result<Landing> {
     let place = landing.place.clone();
     let mut by_parent: BTreeMap<&str, Vec<&Dispute>> = BTreeMap::new();
@@ -64,8 +64,9 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
     Ok(landing)
 }
 
-/// Begins the other list again, because it showed these records in this round and does not show them now: what it
-/// showed may have been another list's rows instead of its own. Returns `false` if its walk is still under way.
+/// Begins the walk over the list of `other` again, because the list showed records in this round and does not show
+/// them now. It may have shown another list's rows instead of its own. Returns `false` if its walk is still under
+/// way.
 async fn read_again(context: &Context, place: &WalkKey, other: &str) -> Result<bool> {
     let (list, run) = (WalkKey { partition: other.to_owned(), ..place.clone() }, context.begun.run);
     context
@@ -80,8 +81,8 @@ async fn read_again(context: &Context, place: &WalkKey, other: &str) -> Result<b
         .await
 }
 
-/// Returns whether records have left the list that the mirror knows them from. They have if the record that the list
-/// belongs to is gone, or if the list was read to its end in this round and did not show them.
+/// Returns `true` if all `rows` have left the list of `other`, in which the mirror last saw them. They have left it
+/// if the record `other` is gone, or if this round read that list to its end without meeting them.
 async fn has_left(context: &Context, place: &WalkKey, other: &str, rows: &[&Dispute]) -> Result<bool> {
     let Some(parent) = place.stream.definition().parent else { return Ok(false) };
     let since = context.begun.since_run;
@@ -98,8 +99,8 @@ async fn has_left(context: &Context, place: &WalkKey, other: &str, rows: &[&Disp
         .await
 }
 
-/// Fails with [`Kind::ParentIgnored`] if the server shows the same list for every record. The rows of such a list do
-/// not name their record.
+/// Fails with [`Kind::ParentIgnored`] if the server shows the same list for every record. Used for rows that do not
+/// name the record that they belong to.
 async fn refuse_ignored(context: &Context, landing: &Landing, other: &str) -> Result<()> {
     let (stream, partition) = (landing.place.stream, &landing.place.partition);
     let asked = Question {

@@ -25,19 +25,20 @@ use crate::sync::walk::early_stop::EarlyStop;
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 
-/// How a walk left off.
+/// How a walk ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// It came to the end of its list, with this verdict.
+    /// The walk came to the end of its list, with this verdict.
     Closed(Verdict),
-    /// It stopped on request.
+    /// The walk stopped on request. The next run goes on with it.
     Stopped,
-    /// The server ignores which record's list is asked for. The stream is to be read as one list.
+    /// The server ignores which record's list it is asked for, such as which conversation's messages. The stream must
+    /// be read as one list.
     ParentIgnored,
 }
 
-/// Walks a list from where its checkpoint stands. `at_work` announces that its first question comes in a moment.
-/// `landed` is called after each committed page.
+/// Reads a list to its end, from the position in its checkpoint `from` on. `at_work` is the announcement that the
+/// first question comes in a moment. `landed` is called after each committed page.
 ///
 /// If the server seems to ignore the page number, pages may be counted from 1 although they were believed to be
 /// counted from 0: a list that moves can look like that. Then the list is walked once more, counted from 1.
@@ -87,7 +88,7 @@ pub async fn reopen_for_closing(context: &Context, stream: Stream, from: Checkpo
     opened.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))
 }
 
-/// Walks the list in one pass, from where its checkpoint stands.
+/// Walks the list in one pass, from the position in its checkpoint on.
 async fn once(
     context: &Context,
     stream: Stream,
@@ -112,7 +113,7 @@ async fn once(
     }
 }
 
-/// Reads on to the list's end. The walk began at `began`, by the server's time in milliseconds since 1970.
+/// Reads on to the list's end. `began` is the server's time when the walk began, in milliseconds since 1970.
 async fn read(
     context: &Context,
     stream: Stream,
@@ -231,15 +232,16 @@ fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step
     );
 }
 
-/// Remembers the size of the pages that are served, if a walk that `asked` for more found it out and it holds for
-/// every list.
+/// Remembers the page size that the server serves, if the walk has found it to be smaller than `asked`. Does so only
+/// if `is_every_lists`, that is, if the size holds for every list of the stream.
 fn keep_size(context: &Context, stream: Stream, (walk, asked): (&Walk, u32), is_every_lists: bool) {
     if let Some(rows) = walk.clamped(asked).filter(|_| is_every_lists) {
         context.source.found_page_size(stream, rows);
     }
 }
 
-/// Returns the total that was claimed last. Adds the first one to the progress.
+/// Returns the total that was claimed last: `now`, or `before` if the last answer claims none. Adds the first total
+/// of a walk to the progress.
 fn told(context: &Context, stream: Stream, now: Option<u64>, before: Option<u64>) -> Option<u64> {
     if let (Some(total), None) = (now, before) {
         add(&context.progress.of(stream).total, total);
@@ -306,12 +308,13 @@ fn new_walk(context: &Context, stream: Stream) -> Result<Walk> {
     Ok(walk)
 }
 
-/// Questions and their answers.
+/// Questions, each with its answer.
 type Answers = VecDeque<(Ask, Result<Page>)>;
 
 type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 
-/// Asks the walk's next question together with those that probably follow it, or `alone` where the end may be near.
+/// Asks the walk's next question together with those that probably follow it. If `alone`, asks only the next one,
+/// because the end may be near.
 fn ask<'c>(
     context: &'c Context,
     stream: Stream,

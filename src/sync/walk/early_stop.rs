@@ -1,10 +1,10 @@
-//! Says where a walk over a list that was read before may end early: at a window whose rows are all known and
+//! Decides where a walk over a list that was read before may end early: at a window whose rows are all known and
 //! unchanged. Pure.
 //!
-//! Such a window says something only if no row behind it can be new or changed. That takes three things:
+//! That is sound only if no row behind the window can be new or changed. Three conditions together ensure it:
 //!
-//! - The list is seen to show the newest rows first: the moments of all rows read in this pass never rise, and at
-//!   least two of them differ, because equal moments show no order.
+//! - The list is seen to show the newest rows first: the creation times of all rows read in this pass never rise, and
+//!   at least two of them differ, because equal times show no order.
 //! - The window reaches back to before what may have changed since the list was read last: `known_since - lookback`.
 //! - The windows are consecutive from the first row on: each shows the last row of the window before.
 //!
@@ -15,27 +15,29 @@ use crate::source::page::Page;
 /// The state of a pass that may end early.
 #[derive(Debug, Default)]
 pub struct EarlyStop {
-    /// The moment before which everything is known, in milliseconds since 1970. `None` reads the list to its end.
+    /// The moment before which everything in the list is known, in milliseconds since 1970. `None` reads the list to
+    /// its end.
     horizon: Option<i64>,
-    /// Of the windows that are consecutive from the first row on: the newest moment, and the moment and id of the
-    /// last row.
+    /// Of the windows that are consecutive from the first row on: the newest creation time, and the creation time and
+    /// id of the last row. `None` if there is no such window yet.
     run: Option<(i64, i64, Box<str>)>,
 }
 
 impl EarlyStop {
-    /// Returns the state for a list of which everything made before `horizon` is known. `None` reads it to its end.
+    /// Returns the state for a list of which everything created before `horizon` (in milliseconds since 1970) is
+    /// known. `None` reads the list to its end.
     pub fn new(horizon: Option<i64>) -> EarlyStop {
         EarlyStop { horizon, run: None }
     }
 
-    /// Returns whether a window may still end the pass. As long as it may, one page is asked for at a time.
+    /// Returns whether a window may still end the pass early. As long as it may, one page is asked for at a time.
     pub fn is_near(&self) -> bool {
         self.horizon.is_some()
     }
 
-    /// Takes in a window and the moments of its rows. Returns whether the walk may end here if all its rows are
-    /// known. `first` says that the window begins with the list's first row, `joined` that it joins what was read by
-    /// the walk's own rules.
+    /// Takes in a window and `moments`, the creation times of its rows. Returns whether the walk may end here,
+    /// provided that all rows of the window are known. `first` says that the window begins with the list's first row,
+    /// `joined` that it joins the rows read before by the walk's own rules.
     pub fn may_end(&mut self, page: &Page, moments: &[Option<i64>], first: bool, joined: bool) -> bool {
         let (Some(horizon), Some((_, oldest, _))) = (self.horizon, self.take(page, moments, first, joined)) else {
             return false;
@@ -84,7 +86,7 @@ mod tests {
     use super::*;
     use crate::record::{Record, Records};
 
-    /// Returns a page of rows named and dated by these moments.
+    /// Returns a page with one row for each of these creation times. The time is also the id of the row.
     fn page(moments: &[i64]) -> Page {
         let row = |m: &i64| Record { range: 0..0, id: m.to_string().into(), hash: 0, volatile: false, repaired: 0 };
         let rows = moments.iter().map(row).collect();

@@ -30,22 +30,22 @@ pub(super) struct FixedPageSize {
 /// The next thing to ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// The page that holds the last row before the position. It must itself join what was read.
+    /// The page that holds the last row read. It must itself join the rows read before.
     #[default]
     Join,
-    /// The page behind the last one.
+    /// The page behind the one that was joined last.
     Next(Last),
-    /// The last page again: does it still read the same, after the page behind it was read?
+    /// The page that was joined last, once more. Does it still read the same, now that the page behind it was read?
     Verify(Last, Neighbour),
-    /// The page behind it again: does it still read the same, too?
+    /// The page behind it, once more. Does it still read the same, too?
     Confirm(Last, Neighbour),
-    /// The page behind page one, whose total equalled its own number of rows.
+    /// The page behind page one. Page one had this number of rows, and a total of the same number.
     BehindPageOne(Last, u32),
-    /// A check whether this is the end of the list.
+    /// The next question of a check whether this is the end of the list.
     Check(Last, EndCheck),
 }
 
-/// The number and the fingerprint of the page that was joined last.
+/// The page that was joined last: its number, from 1, and its fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Last {
     number: u32,
@@ -53,7 +53,7 @@ struct Last {
     print: u128,
 }
 
-/// The page behind the last one, which is not joined yet.
+/// The page behind the one that was joined last. It is kept until it joins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Neighbour {
     rows: Vec<Anchor>,
@@ -61,17 +61,17 @@ struct Neighbour {
 }
 
 impl FixedPageSize {
-    /// Returns a walk that reads on in pages of `size` rows, the only size that is served.
+    /// Returns a walk that goes on in pages of `size` rows, because the server serves no other size.
     pub(super) fn only(size: u32) -> FixedPageSize {
         FixedPageSize { size: size.max(1), is_only_size: true, phase: Phase::Join }
     }
 
-    /// Returns a walk that reads on in pages of `size` rows, which are too small to overlap.
+    /// Returns a walk that goes on in pages of `size` rows, because such pages are too small to overlap.
     pub(super) fn small(size: u32) -> FixedPageSize {
         FixedPageSize { is_only_size: false, ..FixedPageSize::only(size) }
     }
 
-    /// Returns whether the server serves no other size.
+    /// Returns whether the server serves no other page size.
     pub(super) fn is_only_size(&self) -> bool {
         self.is_only_size
     }
@@ -87,7 +87,7 @@ impl FixedPageSize {
         Move::Become(fixed, end)
     }
 
-    /// Judges a page that must join by itself, because the page before it is not remembered.
+    /// Takes in a page that must itself join the rows read before, because its neighbour is not remembered.
     fn join(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.asked.row == 0 {
             return self.page_one(answer);
@@ -101,7 +101,7 @@ impl FixedPageSize {
         }
     }
 
-    /// Returns whether a page has more rows than the page size. If so, its number of rows becomes the page size.
+    /// Returns whether the answer has more rows than the page size. If so, its number of rows becomes the page size.
     fn is_larger(&mut self, answer: &WalkAnswer<'_>) -> bool {
         let count = answer.shown.len();
         let is_larger = count > u64::from(self.size);
@@ -123,7 +123,7 @@ impl FixedPageSize {
         self.take(answer)
     }
 
-    /// Reads a page that joins. If it is refused, the phase stays as it is.
+    /// Reads a page that joins. If the page is refused, the phase stays as it is.
     fn take(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let taken = answer.take_adjoining();
         let last = Last { number: answer.asked.number(), print: fingerprint(answer.shown.rows) };
@@ -137,7 +137,7 @@ impl FixedPageSize {
         Move::Stay
     }
 
-    /// Keeps the page behind the last one until both were read again.
+    /// Keeps the page behind `last`, the page that was joined last, until both were read again.
     fn next(&mut self, last: Last, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.evidence.is_doubled(answer.shown.rows) {
             answer.evidence.fail(NoProgress::Duplicates);
@@ -149,8 +149,8 @@ impl FixedPageSize {
         Move::Stay
     }
 
-    /// Judges the last page, which was read again. The page behind it counts only if the last page still reads the
-    /// same.
+    /// Takes in the second reading of `last`, the page that was joined last. `next`, the page behind it, counts only
+    /// if `last` still reads the same.
     fn verify(&mut self, last: Last, next: Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         let shown = &answer.shown;
         let again_the_first = last.number > 1 && answer.evidence.anchors.begins_kept(&next.rows);
@@ -183,7 +183,7 @@ impl FixedPageSize {
         if last.number == 1 { self.page_one(answer) } else { self.take(answer) }
     }
 
-    /// Judges the page behind, which was read again. It joins if both neighbours read the same twice.
+    /// Takes in the second reading of `next`, the page behind `last`. It joins if both pages read the same twice.
     fn confirm(&mut self, last: Last, next: &Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         self.phase = Phase::Next(last);
         if answer.shown.total != next.total || !reads_the_same(&next.rows, answer.shown.rows) {
@@ -229,7 +229,7 @@ impl FixedPageSize {
 }
 
 impl Neighbour {
-    /// Returns whether it has rows and a page shows rows with the same ids.
+    /// Returns whether this page has rows, and these have the same ids as `rows`, in the same order.
     fn shows_the_ids_of(&self, rows: &[Record]) -> bool {
         !self.rows.is_empty()
             && self.rows.len() == rows.len()

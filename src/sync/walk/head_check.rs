@@ -1,10 +1,10 @@
 //! Asks for page one once more at the end of a walk, to see whether a row came to the head of the list meanwhile. One
-//! question suffices for a list whose rows are in the order of their moments.
+//! question suffices for a list whose rows are in the order of their creation times.
 //!
-//! Such a list may be sorted by when its rows were made. Then no row moves, and the overlap of the windows is enough.
-//! Or it may be sorted by the last change, and looks the same until a row changes and leaps to the head, past the
-//! reading point. Page one shows that row. The walk stands if two things hold; otherwise the list is read again
-//! ([`super::closing`]):
+//! Such a list may be sorted by creation time. Then no row moves, and the overlap of the windows is enough. Or it may
+//! be sorted by the last change. Then it looks the same until a row changes and jumps to the head, past the reading
+//! point. Page one shows that row. The verdict of the walk holds if two conditions are met; otherwise the list is
+//! read again ([`super::closing`]):
 //!
 //! - Every row of page one that the round has not seen is younger than the walk.
 //! - The round has seen at least one row of page one, so that no row hides behind the new ones.
@@ -20,21 +20,23 @@ use crate::set_aside::is_no_id;
 /// What page one shows at the end of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Head {
-    /// No row that the walk passed over.
+    /// Page one shows no row that the walk passed over.
     Same,
-    /// A row that the walk may have passed over, no row that the round has seen, or no answer.
+    /// Page one shows a row that the walk may have passed over, or no row that the round has seen, or it cannot be
+    /// read.
     Differs,
-    /// Nothing: a stop was asked for.
+    /// Page one was not read, because a stop was asked for.
     Stopped,
 }
 
-/// Returns how many rows to ask for: one less than the walk's page size, where that is possible, because a server
-/// that caches answers would confirm itself.
+/// Returns how many rows of page one to ask for: one less than the walk's page size, where that is possible, because
+/// a server that caches answers would only repeat an old one.
 pub(super) fn size_of_head(walk: &Walk) -> u32 {
     walk.page_size().saturating_sub(1).max(1)
 }
 
-/// Asks for page one again, and stores the new rows on it. Until the list is closed its position stays `stands`.
+/// Asks for page one again, and stores the new rows on it. `began` is the server's time when the walk began, in
+/// milliseconds since 1970. `stands` is the walk's stored position, which stays as it is until the list is closed.
 pub(super) async fn check(
     list: &mut ReadList<'_>,
     walk: &Walk,

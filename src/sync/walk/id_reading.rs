@@ -1,5 +1,8 @@
-//! Reads a list once more for ids alone, many pages a request. It reasons as a [`Walk`] does, over light pages, and
-//! stores nothing.
+//! Reads a list once more, for ids only, with many pages in a request. Decides as a [`Walk`] does whether the list
+//! was read completely, but stores no records.
+//!
+//! Closing readings use it to find rows that moved past the walk. When lists could not be read, it shows which of
+//! their parent records still exist.
 
 use std::collections::VecDeque;
 
@@ -14,11 +17,11 @@ use crate::streams::Stream;
 use crate::sync::Context;
 use crate::verdict::Verdict;
 
-/// A reading under way.
+/// The state of a reading for ids.
 pub struct IdReading<'c> {
     context: &'c Context,
     stream: Stream,
-    /// The id of the record whose list it is, or `None` for a stream's one list.
+    /// The id of the parent record that the list belongs to, or `None` for the only list of a stream.
     parent: Option<String>,
     walk: Walk,
     ready: VecDeque<(Ask, Result<Page>)>,
@@ -28,23 +31,24 @@ pub struct IdReading<'c> {
     asked: Vec<RowRange>,
 }
 
-/// The next step of a reading.
+/// What a reading for ids comes to next.
 pub enum NextStep {
-    /// A page, and the question that it answers.
+    /// The next page, with the question that it answers.
     Page(Box<(Question, Page)>),
     /// The end of the list, and the verdict of the reading.
     End(Verdict),
-    /// A stop was asked for.
+    /// A stop was asked for before the page came.
     Stopped,
 }
 
 impl<'c> IdReading<'c> {
-    /// Returns a reading that goes on with `walk`.
+    /// Returns a reading that goes on with `walk`. `parent` is the record that the list belongs to, or `None` for a
+    /// stream's only list.
     pub fn new(context: &'c Context, stream: Stream, parent: Option<String>, walk: Walk) -> IdReading<'c> {
         IdReading { context, stream, parent, walk, ready: VecDeque::new(), total: None, end: None, asked: Vec::new() }
     }
 
-    /// Returns a walk that begins one of a stream's lists, in pages of at most `size` rows.
+    /// Returns a walk from the beginning of one of a stream's lists, in pages of at most `size` rows.
     pub fn first(context: &Context, stream: Stream, size: u32) -> Result<Walk> {
         let paging = context.source.dialect().stream(stream)?.list.paging;
         let mut walk = match (Walk::new(size), paging) {
@@ -57,7 +61,7 @@ impl<'c> IdReading<'c> {
         Ok(walk)
     }
 
-    /// Returns the next page. Fails as the question for it fails.
+    /// Returns the next page, or how the reading ended. Fails if the request for the page fails.
     pub async fn next(&mut self) -> Result<NextStep> {
         if let Some(verdict) = &self.end {
             return Ok(NextStep::End(verdict.clone()));
@@ -104,12 +108,12 @@ impl<'c> IdReading<'c> {
         }
     }
 
-    /// Returns the walk behind the reading.
+    /// Returns the walk of this reading, which holds its state.
     pub fn walk(&self) -> &Walk {
         &self.walk
     }
 
-    /// Returns the verdict of the reading once it is at its end.
+    /// Returns the verdict of the reading, or `None` if it goes on.
     pub fn end(&self) -> Option<&Verdict> {
         self.end.as_ref()
     }

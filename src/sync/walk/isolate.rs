@@ -4,15 +4,15 @@
 //! asked: a `null` that is not allowed bubbles up to the list. Such a page is divided. First the ids of its rows
 //! alone are asked for, which servers mostly answer. Then parts of the page are asked for, many in one request, down
 //! to single rows. The rows that fail by themselves, after the retries of the run, are *set aside* by their ids
-//! ([`crate::set_aside`]). The result is the page as the walk needs it: all rows in their order, and those that were
-//! set aside without bytes.
+//! ([`crate::set_aside`]). The result is the page as the walk needs it: all rows in their order, with an empty row
+//! for each one that was set aside.
 //!
 //! The parts are read one after the other, but a walk is proven by the order at one moment. So the parts must show
 //! the ids of the undivided page, in its order. If the ids cannot be asked for either, the parts are read twice and
-//! must read the same. A row that fails then has no name but its place.
+//! must read the same. A row that fails then can be named only by its position in the list.
 //!
-//! A row may come without a readable id (a `null` in its place, a broken name). It is asked for again, too, and then
-//! set aside by its place.
+//! A row may come without a readable id (a `null` instead of the row, or an id that cannot be read). It is asked for
+//! again, too, and then set aside by its position.
 //!
 //! If most rows of a page fail one by one, the cause is not in the rows, and the walk fails as the page did. The same
 //! holds for a page whose parts all fail and whose ids cannot be asked for.
@@ -35,13 +35,16 @@ use crate::sync::Context;
 const PARTS: usize = 10;
 /// The number of rows that may all fail while the cause still counts as being in the rows.
 const FEW: usize = 3;
-/// How often a page is divided that changes meanwhile, how often a page is asked for that shows a row without an id,
-/// and how often at least a single row is asked for again.
+/// The number of attempts:
+///
+/// - to divide a page, if the list changes meanwhile;
+/// - to read a page that shows a row without an id;
+/// - to read a single row that fails, at least.
 const TRIES: u32 = 3;
 const NO_ID: &str = "a row without an id that can be read";
 
 /// Reads the page that `asked` asks for and that failed with `error`, without the rows that make it fail. Returns
-/// `error` if the cause is not in some rows. `first` is the number of the page's first row, from 0.
+/// `error` if no rows of the page are the cause. `first` is the number of the page's first row, from 0.
 pub async fn page(context: &Context, asked: &Question, first: u64, error: Error) -> Result<Page> {
     let paging = context.source.dialect().stream(asked.stream)?.list.paging;
     if !policy::may_be_of_a_record(&error.kind) || !paging.is_paged() || asked.select != Select::Whole {
@@ -66,8 +69,9 @@ pub async fn page(context: &Context, asked: &Question, first: u64, error: Error)
     Err(error)
 }
 
-/// Asks again for a page that has rows without a readable id. If they stay, sets them aside by their place. A page of
-/// which most rows have no id is left as it is. `first` is the number of the page's first row, from 0.
+/// Asks again (`asked`) for a page that has rows without a readable id. If they stay so, sets them aside by their
+/// position in the list. A page of which most rows have no id is returned as it is. `first` is the number of the
+/// page's first row, from 0.
 pub async fn with_places(context: &Context, asked: &Question, first: u64, mut page: Page) -> Result<Page> {
     for _ in 1..TRIES {
         if page.nameless == 0 {
@@ -86,7 +90,8 @@ pub async fn with_places(context: &Context, asked: &Question, first: u64, mut pa
     Ok(filled(page, first))
 }
 
-/// Returns the page with an empty row in the place of each row without a readable id.
+/// Returns the page with an empty row wherever a row has no readable id, so that all rows are at their positions.
+/// `first` is the number of the page's first row, from 0.
 pub(super) fn filled(mut page: Page, first: u64) -> Page {
     for gap in std::mem::take(&mut page.gaps) {
         let row = placeholder(&What::Row(first + gap as u64));
@@ -96,21 +101,21 @@ pub(super) fn filled(mut page: Page, first: u64) -> Page {
     page
 }
 
-/// The result of a division.
+/// The result of dividing a page and reading its parts.
 enum Read {
     /// The page, without the rows that were set aside.
     Whole(Page),
-    /// The list changed meanwhile.
+    /// The list changed while the parts were read.
     Moved,
-    /// Every part failed, or most rows did.
+    /// Every part failed, or most rows did: the cause is not in single rows.
     NotOfRows,
 }
 
-/// What is known of a row of the page.
+/// What is known of a row of a page that is being divided.
 enum Row {
-    /// The row was read. The range is that in the new body.
+    /// The row was read. The record's range is that in the new body, which is composed of the parts.
     Read(Record),
-    /// The row fails by itself.
+    /// The row fails with this error, even if it is asked for alone.
     Failed(Error),
 }
 
@@ -118,21 +123,22 @@ enum Row {
 struct Division<'c> {
     context: &'c Context,
     asked: &'c Question,
-    /// The number of its first row, from 0.
+    /// The number of the page's first row in the list, from 0.
     first: u64,
     paging: Paging,
     /// The page with the ids of its rows alone, if they can be asked for.
     ids: Option<Page>,
-    /// For a row of the page, the cursor that leads to it, in lists whose rows have no cursors of their own.
+    /// For a row, by its index in the page, the cursor behind which it comes first. Used in lists where only the next
+    /// page has a cursor.
     places: BTreeMap<usize, String>,
-    /// The rows of the page, as far as they are known.
+    /// The rows of the page. `None` for a row that was not read yet.
     rows: Vec<Option<Row>>,
     body: Vec<u8>,
-    /// The last answer, for its claims about the list.
+    /// The last answer, without its rows. Its claims about the list, such as the total, are used.
     last: Page,
 }
 
-/// Rows `from..to` of the page.
+/// Rows `from..to` of a page, by their index in the page.
 type Part = (usize, usize);
 
 impl<'c> Division<'c> {
@@ -199,12 +205,12 @@ impl<'c> Division<'c> {
         Ok(self.composed().map_or(Read::Moved, Read::Whole))
     }
 
-    /// Returns whether this many failed rows are most of the page, so that the cause is not in the rows.
+    /// Returns whether `failed` rows are most of the page, so that the cause is not in the rows.
     fn is_of_most(&self, failed: usize) -> bool {
         failed > FEW.max(self.rows.len() / 2)
     }
 
-    /// Divides a part into parts of at most a tenth of it, as large as the paging allows.
+    /// Divides rows `from..to` into parts of at most a tenth of them, as large as the paging allows.
     fn divided(&self, (from, to): Part) -> Vec<Part> {
         let most = (to - from).div_ceil(PARTS).max(1);
         let (mut parts, mut at) = (Vec::new(), from);
@@ -216,7 +222,7 @@ impl<'c> Division<'c> {
         parts
     }
 
-    /// Returns whether a page of `size` rows can begin at row `at` of the page.
+    /// Returns whether the server can serve a page of `size` rows that begins at row `at` of the divided page.
     fn begins_page(&self, at: usize, size: usize) -> bool {
         match &self.asked.start {
             Start::Row(row) if self.paging.is_numbered() => (row + at as u64).is_multiple_of(size as u64),
@@ -249,7 +255,7 @@ impl<'c> Division<'c> {
         self.places.extend(found);
     }
 
-    /// Returns the question for a part, or `None` if the list has cursors and none is known that leads there.
+    /// Returns the question for a part, or `None` if the list has cursors and no known cursor leads to that part.
     fn question(&self, (from, to): Part) -> Option<Question> {
         let start = match &self.asked.start {
             Start::Row(row) if !self.paging.has_cursors() => Start::Row(row + from as u64),
@@ -325,8 +331,8 @@ impl<'c> Division<'c> {
         Ok(true)
     }
 
-    /// Returns whether the rows that were read read the same once more. It asks only if no ids tell whether the list
-    /// moved.
+    /// Reads the rows once more, and returns whether they are unchanged. If the ids of the page are known, returns
+    /// `true` without a request, because the ids already show whether the list moved.
     async fn reads_the_same(&self) -> Result<bool> {
         if self.ids.is_some() {
             return Ok(true);
@@ -352,7 +358,7 @@ impl<'c> Division<'c> {
         Ok(true)
     }
 
-    /// Returns the page as the walk needs it, or `None` if a row is missing.
+    /// Returns the page as the walk needs it, or `None` if some row was neither read nor has failed by itself.
     fn composed(&mut self) -> Option<Page> {
         let (mut rows, mut set_aside) = (Vec::with_capacity(self.rows.len()), Vec::new());
         for (n, row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
@@ -376,7 +382,7 @@ impl<'c> Division<'c> {
     }
 }
 
-/// Returns an empty row for the place of one that was set aside. It is the same whenever it is met.
+/// Returns an empty row in place of one that was set aside. The same `what` always gives the same row.
 fn placeholder(what: &What) -> Record {
     let id = what.placeholder();
     let hash = xxh3_128(format!("set aside\n{id}").as_bytes());

@@ -2,25 +2,25 @@
 //! record that was passed over.
 //!
 //! A record is missing only if it moved past the reading point in every reading. The last reading shows how often
-//! that happens: of `n` known records it did not show `m` although they exist, because they moved. Then about
-//! `3m / (n - m)` records may have moved so in the walk and in all readings.
+//! that happens: of `n` known records it did not show `m` although they exist, because they moved. Then about `3m /
+//! (n - m)` records may have moved in that way in the walk and in all readings.
 
 use super::closing::ReadList;
 use crate::discovery::fetch_by_id::{RecordLookup, look_up};
 use crate::error::Result;
 use crate::mirror::reread::{self, NotShownAgain};
 
-/// How many records at most are asked for by id to see whether they exist. The others are taken to exist.
+/// The largest number of records that are asked for by id to see whether they exist. The others are taken to exist.
 const LOOKED_UP: usize = 50;
 
-/// Returns the records that the round has seen and that the finished reading has not shown.
+/// Returns the records that the round has seen in the list and the finished closing reading has not shown.
 pub(super) async fn unshown(list: &ReadList<'_>) -> Result<NotShownAgain> {
     let (place, since) = (list.place(), list.from.since_run);
     list.context.mirror.call(move |w| w.transaction(|t| reread::not_shown_again(t, &place, since, LOOKED_UP))).await
 }
 
-/// Estimates how many records that stood in the list all along may be missing, from the records that a reading did
-/// not show (`unshown`). Records that are gone do not count.
+/// Estimates how many records may be missing although they were in the list all along. `unshown` are the known
+/// records that the last closing reading did not show. Those of them that are gone do not count.
 pub(super) async fn may_miss(list: &ReadList<'_>, unshown: NotShownAgain) -> Result<f64> {
     let together = list.context.source.aliases.now().max(1);
     let mut gone = 0;
@@ -34,7 +34,7 @@ pub(super) async fn may_miss(list: &ReadList<'_>, unshown: NotShownAgain) -> Res
     Ok(bound(unshown.count - gone, unshown.of - gone))
 }
 
-/// Returns `3m / (n - m)`. `WALKS.md` holds the argument.
+/// Returns `3m / (n - m)` for `m = unshown` and `n = known`. `WALKS.md` holds the argument.
 fn bound(unshown: u64, known: u64) -> f64 {
     match known.saturating_sub(unshown) {
         _ if unshown == 0 => 0.0,

@@ -18,16 +18,16 @@
 //!
 //! | part | what it holds | where |
 //! |---|---|---|
-//! | questions | what was asked | `questions` |
-//! | claims | what the server says of the list | `claims` |
+//! | questions | the page sizes that were asked for | `questions` |
+//! | claims | the server's claims about the list, such as its total | `claims` |
 //! | strategy | how the list is read, and which question comes next | `strategy`, and one file for each way |
-//! | evidence | what was seen | `evidence`, `anchors`, `sequence` |
+//! | evidence | the rows that were seen, and what went wrong | `evidence`, `anchors`, `sequence` |
 //!
 //! The ways of reading are `by_page`, `by_offset`, `by_cursor`, `fixed_page_size` and `unpaged`.
 //!
-//! The strategy judges an answer by the rules of `windows` and `end_check`. It adds to the evidence and says when
-//! reading is over. `verdict` then decides from evidence and claims what the walk is worth, in the words of
-//! `reasons`.
+//! The strategy judges an answer by the rules of `windows` and `tail_check`. It adds to the evidence, and reports
+//! when reading is over. `completeness` then decides the verdict from evidence and claims, and `reasons` puts it into
+//! words.
 //!
 //! [`driver`] asks the questions and stores the pages ([`commit`]). [`second_pass`] proves a list that stood still,
 //! and [`closing`] reads a list again that moved. [`isolate`] finds the rows that make a page fail, and [`disputes`]
@@ -95,16 +95,18 @@ use self::unpaged::Unpaged;
 pub use crate::sync::walk::reach::{second_pass_questions, windows_for};
 use crate::verdict::Verdict;
 
-/// Describes what an answer meant for the walk.
+/// The effect of an answer on the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Whether the window did not join or made no progress. The next window begins earlier, or is the same one again.
+    /// Whether the window did not join the rows read before, or made no progress. The next window then begins
+    /// earlier, or the same one is asked for again.
     pub stepped_back: bool,
-    /// The verdict, if the walk is over.
+    /// The verdict, or `None` if the walk goes on.
     pub end: Option<Verdict>,
 }
 
-/// A walk over one list: everything it knows. It is small, and is stored as its checkpoint's `position`.
+/// A walk over one list, with everything that it knows. It is small, and is stored as the `position` of the list's
+/// checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
     strategy: Strategy,
@@ -114,7 +116,7 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Returns a walk by page numbers. It asks for pages of `largest` rows until it learns the size that is served.
+    /// Returns a walk by page numbers. It asks for pages of `largest` rows until page one shows which size is served.
     pub fn new(largest: u32) -> Walk {
         Walk {
             strategy: Strategy::ByPage(ByPage::new(largest)),
@@ -124,31 +126,32 @@ impl Walk {
         }
     }
 
-    /// Returns the walk for a list that takes an offset: the number of rows to skip.
+    /// Returns this walk for a list that takes an offset: the number of rows to skip.
     #[must_use]
     pub fn by_offset(self) -> Walk {
         Walk { strategy: Strategy::ByOffset(ByOffset::new(self.page_size())), ..self }
     }
 
-    /// Returns the walk for a list with cursors.
+    /// Returns this walk for a list with cursors.
     #[must_use]
     pub fn by_cursor(self) -> Walk {
         Walk { strategy: Strategy::ByCursor(ByCursor::new(self.page_size())), ..self }
     }
 
-    /// Returns the walk for a list that takes no page argument.
+    /// Returns this walk for a list that takes no page argument, so that one answer shows all of it.
     #[must_use]
     pub fn unpaged(self) -> Walk {
         Walk { strategy: Strategy::Unpaged(Unpaged::new(self.page_size(), false)), ..self }
     }
 
-    /// Returns the walk for a list of which no page argument is known, although the server may have one.
+    /// Returns this walk for a list whose page argument is not known, although the server may have one.
     #[must_use]
     pub fn perhaps_unpaged(self) -> Walk {
         Walk { strategy: Strategy::Unpaged(Unpaged::new(self.page_size(), true)), ..self }
     }
 
-    /// Returns the same walk, told to avoid these questions (page size, first row) where others serve as well.
+    /// Returns this walk with questions to avoid, each a page size and a first row. A walk by page numbers asks one
+    /// of them only if no other question gets it further. Other walks ignore them.
     #[must_use]
     pub fn avoiding(mut self, asked: Arc<HashSet<(u32, u64)>>) -> Walk {
         if let Strategy::ByPage(by_page) = &mut self.strategy {
@@ -162,18 +165,22 @@ impl Walk {
         self.strategy.way().ask(self.evidence.position)
     }
 
-    /// Returns the cursor to ask behind. `None` is the beginning of the list, or a list without cursors.
+    /// Returns the cursor behind which the next question begins. `None` means the beginning of the list, or a list
+    /// without cursors.
     pub fn after(&self) -> Option<&str> {
         self.strategy.by_cursor().and_then(ByCursor::after)
     }
 
-    /// Returns the number of the first row that a question asks for, from 0, as far as the walk knows.
+    /// Returns the number of the first row that the question `asked` asks for, counted from 0. In a list with cursors
+    /// that is the number of rows read so far.
     pub fn first_of(&self, asked: Ask) -> u64 {
         if self.strategy.by_cursor().is_some() { self.evidence.position } else { asked.row }
     }
 
-    /// Returns the next question and those that follow if every answer is a full window that joins: at most `n`, and
-    /// none past `total`. The caller asks them together, and drops those that turn out not to be next.
+    /// Returns the next question, and those that will follow if every answer is a full window that joins: at most `n`
+    /// questions, and none that begins behind row `total`. If `total` is `None`, or no row was read yet, returns only
+    /// the next question. The caller asks them together, and drops the answers whose questions turn out not to be
+    /// next.
     pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
         let mut asks = vec![self.ask()];
         let Some(total) = total.filter(|_| self.evidence.position > 0) else {
@@ -189,7 +196,7 @@ impl Walk {
         asks
     }
 
-    /// Takes in the answer to [`Walk::ask`].
+    /// Takes in `shown`, the answer to the question that [`Walk::ask`] returns.
     pub fn judge(&mut self, shown: &Shown<'_>) -> Step {
         let asked = self.ask();
         self.questions.note(asked);
@@ -208,8 +215,9 @@ impl Walk {
         Step { stepped_back, end: completeness::decide(end, &self.evidence, &self.claims) }
     }
 
-    /// Asks for pages of at most `size` rows from here on. Returns `false` if the walk asks for no size, if the
-    /// server serves only one size, or if `size` is not smaller than the size in use or too small to overlap.
+    /// Asks for pages of at most `size` rows from here on. Returns `false` and changes nothing if the walk asks for
+    /// no size, if the server serves only one size, or if `size` is not smaller than the size in use or too small to
+    /// overlap.
     pub fn lower(&mut self, size: u32) -> bool {
         self.strategy.way_mut().lower(size)
     }
@@ -221,12 +229,12 @@ impl Walk {
         (is_shown && size < asked && self.strategy.fixed_page_size().is_none()).then_some(size)
     }
 
-    /// Adds what is known of this stream's totals.
+    /// Adds what other walks have found out about whether this stream's totals count its whole lists.
     pub fn add_known_totals(&mut self, whole: TotalsKnowledge) {
         self.claims.know(whole);
     }
 
-    /// Returns what is known of this stream's totals, including what this walk has found out.
+    /// Returns whether this stream's totals count its whole lists, as far as this walk and others have found out.
     pub fn known_totals(&self) -> TotalsKnowledge {
         self.claims.whole()
     }
@@ -236,17 +244,18 @@ impl Walk {
         self.evidence.is_empty()
     }
 
-    /// Returns the number of rows that were joined.
+    /// Returns the number of rows that the walk has read without a gap, from the first row on.
     pub fn rows(&self) -> u64 {
         self.evidence.position
     }
 
-    /// Returns the page size in use.
+    /// Returns the page size in use, in rows.
     pub fn page_size(&self) -> u32 {
         self.strategy.way().page_size()
     }
 
-    /// Returns whether some answer claimed a larger total than the number of rows read.
+    /// Returns whether some answer claimed a larger total than the number of rows that the walk has read. Totals that
+    /// were found to count something else do not matter.
     pub fn was_told_more(&self) -> bool {
         // The naive walks of tests believe any total, so that they fail as the tests expect.
         #[cfg(debug_assertions)]
@@ -256,12 +265,12 @@ impl Walk {
         self.claims.tell_more_than(self.evidence.position)
     }
 
-    /// Returns whether the server serves pages of one size only.
+    /// Returns whether the server serves pages of one size only, whatever size is asked for.
     pub fn serves_one_size(&self) -> bool {
         self.strategy.fixed_page_size().is_some_and(fixed_page_size::FixedPageSize::is_only_size)
     }
 
-    /// Returns whether every row that a window showed again stood in its old place. If so, nothing has moved, as far
+    /// Returns whether every row that a window showed again was at its old position. Then nothing has moved, as far
     /// as the windows show.
     pub fn stood_still(&self) -> bool {
         self.evidence.stood_still()

@@ -1,5 +1,5 @@
-//! Walks for tests that must fail. They read page after page without overlap, or believe a list on counts alone, and
-//! so show what the overlap is for. No release contains them.
+//! Walks without the overlap, for tests that show what the overlap is for: with these walks they must fail. They read
+//! page after page, or believe a list on counts alone. No release contains them.
 
 use std::collections::BTreeSet;
 
@@ -11,32 +11,34 @@ use super::completeness::EndReason;
 use super::questions::Ask;
 use super::strategy::{Move, ReadingStrategy, Strategy};
 
-/// The state of a walk that believes what it is shown.
+/// The state of a walk that believes every answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Naive {
     /// The page size, in rows.
     size: u32,
     /// The number of the next page, from 1.
     page: u32,
-    /// Every id that was shown, if the walk counts as complete once they are as many as the total.
+    /// Every id that was shown, if the walk is complete once there are as many ids as the total. `None` if the walk
+    /// does not count ids.
     ids: Option<BTreeSet<Box<str>>>,
 }
 
 impl Walk {
-    /// Returns a plain walk, for the test that shows what the overlap is for.
+    /// Returns a walk that reads page after page without overlap, for the test that shows what the overlap is for.
     #[must_use]
     pub fn without_overlap(self) -> Walk {
         self.naive(None)
     }
 
-    /// Returns a plain walk that is complete when it has seen as many ids as the total, for the test that shows what
-    /// counts are worth.
+    /// Returns a walk without overlap that is complete when it has seen as many ids as the total, for the test that
+    /// shows what counts are worth.
     #[must_use]
     pub fn on_counts_alone(self) -> Walk {
         self.naive(Some(BTreeSet::new()))
     }
 
-    /// Returns a naive walk if the test that runs this process asks for one, and otherwise this walk.
+    /// Returns a naive walk if the test that runs this process asks for one in an environment variable, and otherwise
+    /// this walk.
     #[must_use]
     pub(super) fn or_naive(self) -> Walk {
         let wants = |name: &str| std::env::var_os(name).is_some();
@@ -87,7 +89,7 @@ impl ReadingStrategy for Naive {
         true
     }
 
-    /// Claims one window, so that nothing more is read.
+    /// Claims that the list was read in one window, so that no closing reading follows.
     fn is_one_window(&self, _rows: u64) -> bool {
         true
     }

@@ -7,10 +7,10 @@
 use crate::error::Error;
 use crate::policy::{self, FewerRows, Subject};
 
-/// The smallest page worth a request, in rows. If even this fails, the number of rows is not the cause.
+/// The smallest page worth a request, in rows. If a page of so few rows fails, their number is not the cause.
 const LEAST: u32 = 5;
-/// Returns how many rows to ask for after a page of `asked` rows failed with `error`, or `None` if fewer would not
-/// help.
+/// Returns how many rows to ask for after a page of `asked` rows failed with `error`, or `None` if fewer rows would
+/// not help.
 pub fn page(error: &Error, asked: u32) -> Option<u32> {
     let half = || Some(asked / 2).filter(|half| *half >= LEAST);
     match policy::fewer_rows(&error.kind)? {
@@ -19,19 +19,20 @@ pub fn page(error: &Error, asked: u32) -> Option<u32> {
     }
 }
 
-/// The same for a refusal that does not say what it is about: half as many rows.
+/// Returns half of `asked` if a page of `asked` rows was refused without a clear reason: the number of rows may be
+/// the reason. Returns `None` for other errors, or if half is not worth a request.
 pub fn guess(error: &Error, asked: u32) -> Option<u32> {
     let is_unclear = policy::fewer_rows(&error.kind) == Some(FewerRows::Named);
     Some(asked / 2).filter(|half| is_unclear && *half >= LEAST)
 }
 
-/// Returns whether the server refused the number of rows itself, which holds for every list. An answer that was too
-/// large or too slow may be a matter of one list.
+/// Returns whether the server refused the number of rows itself, which then holds for every list. An answer that was
+/// too large or too slow may be due to one list with large records.
 pub fn holds_for_every_list(error: &Error) -> bool {
     policy::subject(&error.kind) != Subject::Size
 }
 
-/// Returns the largest number below `asked` in a refusal that speaks of a page's size.
+/// Returns the largest number below `asked` that the server names as a limit in its refusal, or `None`.
 fn named(error: &Error, asked: u32) -> Option<u32> {
     error.limits.iter().copied().filter(|n| (LEAST..asked).contains(n)).max()
 }

@@ -1,10 +1,9 @@
-//! Stores where the reading of a list stands: the `position` of its checkpoint, in JSON. Either a walk reads the
-//! list, or the walk has come to its end and closing readings follow ([`super::closing`]). A closed list has no
-//! position.
+//! Stores how far a list was read: the `position` of its checkpoint, in JSON. Either a walk reads the list, or the
+//! walk has come to its end and closing readings follow ([`super::closing`]). A closed list has no position.
 //!
-//! A version that stores positions in another form cannot go on with them. It starts such a list again, which costs
-//! requests and loses nothing, because the rows that were read are in the mirror. Only text that is not JSON counts
-//! as damage.
+//! A version of the program that stores positions in another form cannot go on with them. It starts such a list
+//! again, which costs requests and loses nothing, because the rows that were read are in the mirror. Only text that
+//! is not JSON counts as damage.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +11,7 @@ use super::Walk;
 use super::closing::Closing;
 use crate::error::{Error, Kind, Result};
 
-/// The position of a list.
+/// The stored position of a list.
 pub(super) type Position = Phase<Walk, Closing>;
 
 /// The phases of a list that is not closed. `W` is a [`Walk`] and `C` a [`Closing`], or references to them.
@@ -25,22 +24,23 @@ pub(super) enum Phase<W, C> {
         began: Option<i64>,
         walk: W,
     },
-    /// The walk has come to its end, and the list is read again.
+    /// The walk has come to its end, and closing readings follow.
     Closing(C),
 }
 
 impl Position {
-    /// Returns the text for a list that a walk reads.
+    /// Returns the JSON position of a list that `walk` reads. `began` is the server's time when the walk began, in
+    /// milliseconds since 1970, or `None` if it is not known.
     pub(super) fn reading(began: Option<i64>, walk: &Walk) -> Result<String> {
         text(&Phase::<_, &Closing>::Reading { began, walk })
     }
 
-    /// Returns the text for a list that is read again.
+    /// Returns the JSON position of a list whose closing readings are under way.
     pub(super) fn closing(closing: &Closing) -> Result<String> {
         text(&Phase::<&Walk, _>::Closing(closing))
     }
 
-    /// Returns the position in a text, or `None` if another version stored it in another form. Fails with
+    /// Parses a stored position. Returns `None` if another version stored it in another form. Fails with
     /// [`Kind::MirrorCorrupt`] if the text is not JSON.
     pub(super) fn read(json: &str) -> Result<Option<Position>> {
         let error = match serde_json::from_str(json) {

@@ -14,23 +14,23 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Returns the question for page `number`, counted from 1.
+    /// Returns the question for page `number`, counted from 1, in pages of `size` rows.
     pub(super) fn page(size: u32, number: u32) -> Ask {
         Ask { size, row: u64::from(size) * u64::from(number - 1) }
     }
 
-    /// Returns the question for the page of `size` rows that holds row `row`.
+    /// Returns the question for the page of `size` rows that holds row `row`, counted from 0.
     pub(super) fn page_with(row: u64, size: u32) -> Ask {
         let full_pages_before = row / u64::from(size);
         Ask::page(size, u32::try_from(full_pages_before.saturating_add(1)).unwrap_or(u32::MAX))
     }
 
-    /// Returns the number of the first row behind those that it asks for.
+    /// Returns the number of the first row behind the rows that are asked for.
     pub(super) fn end(self) -> u64 {
         self.row + u64::from(self.size)
     }
 
-    /// Returns the number of its page, from 1.
+    /// Returns the number of the page that is asked for, counted from 1.
     pub(super) fn number(self) -> u32 {
         u32::try_from((self.row / u64::from(self.size)).saturating_add(1)).unwrap_or(u32::MAX)
     }
@@ -45,7 +45,7 @@ pub(super) struct WalkQuestions {
 }
 
 impl WalkQuestions {
-    /// Notes a question.
+    /// Adds the page size of a question.
     pub(super) fn note(&mut self, ask: Ask) {
         self.sizes.insert(ask.size);
     }

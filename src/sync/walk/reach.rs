@@ -1,13 +1,14 @@
-//! Computes how far the windows of a walk by pages reach: which page overlaps what was read and ends farthest, and
-//! how many windows a list takes.
+//! Computes which page of a list to ask for next, so that it overlaps the rows read before and ends farthest, and how
+//! many windows a list takes.
 
 use std::collections::HashSet;
 
 use crate::sync::walk::anchors::MIN_ANCHORS;
 use crate::sync::walk::questions::Ask;
 
-/// Returns the question that begins at least `MIN_ANCHORS` rows before `position` and ends farthest, among the sizes between
-/// half of `size` and `size`. For 100,000 rows in pages of 100 this takes 1,153 windows instead of 1,000.
+/// Returns the question that begins at least `MIN_ANCHORS` rows before row `position` and ends farthest. It may ask
+/// for any page size from half of `size` to `size`. For 100,000 rows in pages of 100 this takes 1,153 windows instead
+/// of 1,000.
 pub(super) fn reach(position: u64, size: u32) -> Ask {
     let need = MIN_ANCHORS as u64;
     let least = (size / 2).max(u32::try_from(MIN_ANCHORS).unwrap_or(2) + 1);
@@ -17,7 +18,8 @@ pub(super) fn reach(position: u64, size: u32) -> Ask {
         .unwrap_or(Ask { size, row: 0 })
 }
 
-/// The same, but prefers questions that are not in `asked` and reach behind `position`.
+/// Returns the question that begins at least `MIN_ANCHORS` rows before row `position` and ends farthest, as `reach`
+/// does, but prefers questions that are not in `asked` (page size and first row) and end behind `position`.
 pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) -> Ask {
     let need = MIN_ANCHORS as u64;
     let least = (size / 2).max(u32::try_from(MIN_ANCHORS).unwrap_or(2) + 1);
@@ -27,8 +29,8 @@ pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) 
         .unwrap_or(Ask { size, row: 0 })
 }
 
-/// Returns how many windows a walk takes over a quiet list of `rows` rows. `totals` says whether the server claims
-/// totals.
+/// Returns how many windows a walk takes over a list of `rows` rows that nobody changes. `size` is the largest page
+/// size; `totals` says whether the server claims totals.
 pub fn windows_for(rows: u64, size: u32, totals: bool) -> u64 {
     let size = size.max(3);
     if rows == 0 {
@@ -46,8 +48,8 @@ pub fn windows_for(rows: u64, size: u32, totals: bool) -> u64 {
     windows.saturating_add(u64::try_from(further).unwrap_or(u64::MAX)).saturating_add(if totals { 0 } else { 2 })
 }
 
-/// Returns how many questions it takes to read such a list a second time, in the largest size that the first reading
-/// did not use.
+/// Returns how many questions it takes to read a list of `rows` rows a second time, in the largest page size below
+/// `size` that the first reading did not use.
 pub fn second_pass_questions(rows: u64, size: u32) -> u64 {
     let size = size.max(3);
     let (sizes, _) = sizes_of(rows, size);
@@ -55,11 +57,11 @@ pub fn second_pass_questions(rows: u64, size: u32) -> u64 {
     other.map_or(0, |other| rows.div_ceil(u64::from(other)))
 }
 
-/// The most windows that are counted one by one, because a server may claim 2^53 rows.
+/// The largest number of windows that are counted one by one, because a server may claim 2^53 rows.
 const COUNTED: usize = 100_000;
 
-/// Returns the page sizes that a walk asks for over a quiet list of `rows` rows, and how many rows these windows
-/// read: all, or those of the first [`COUNTED`] windows.
+/// Returns the page sizes that a walk asks for over a list of `rows` rows that nobody changes, and how many rows
+/// these windows read: all, or those of the first [`COUNTED`] windows.
 fn sizes_of(rows: u64, size: u32) -> (Vec<u32>, u64) {
     let mut sizes = vec![size];
     let mut position = u64::from(size);

@@ -18,8 +18,9 @@ use crate::source::page::Page;
 use crate::source::query::Question;
 use crate::verdict::Verdict;
 
-/// Reads to the end of the list and stores each page. Avoids the questions in `asked`, of which the mirror does not
-/// know those in `unstored` yet. Returns `None` if a stop was asked for.
+/// Carries out one closing reading: reads to the end of the list, and stores each page. Avoids the questions in
+/// `asked`. `unstored` holds what is to be stored with the first page. Returns the reading and how it ended, or
+/// `None` if a stop was asked for.
 pub(super) async fn read(
     list: &mut ReadList<'_>,
     closing: &mut Closing,
@@ -75,7 +76,8 @@ fn end_of(verdict: &Verdict, walk: &Walk) -> ReadingEnd {
     }
 }
 
-/// Returns a window with the records of a page that the round has not seen, and how many these are.
+/// Takes in a page of ids. Reads the records on it that the round has not seen in full. Returns a window with these
+/// records, and their number.
 async fn take(
     list: &ReadList<'_>,
     closing: &Closing,

@@ -1,25 +1,25 @@
 //! Puts into words why a list ends incomplete, and what people can do about it.
 //!
-//! A reason is stored as text with the walk that it ended. [`hint`] finds the hint for such a text by words that
-//! every text of its kind contains. Reasons and hints stand in this file together, so that they stay in step.
+//! A reason is stored as text in the checkpoint of the list. [`hint`] finds the hint for such a text by words that
+//! every text of its kind contains. Reasons and hints are in this file together, so that they stay in step.
 
 use super::evidence::{Evidence, NoProgress};
 use crate::quantity::counted;
 use crate::verdict::Verdict;
 
-/// The reason when a page spoils a walk.
+/// The reason when a page shows a record twice each time it is asked for.
 pub(super) const TWICE: &str = "a page shows one record twice, however often it is read";
 /// The reason when a server answers every question with page one.
 pub(super) const PAGE_IGNORED: &str = "the server ignores the page argument";
 /// The reason when a server answers with page one behind every cursor.
 pub(super) const CURSOR_IGNORED: &str = "the server ignores the cursor";
-/// The reason when an empty page contradicts itself.
+/// The reason when an empty page claims that another page follows.
 pub(super) const MORE_BEHIND: &str = "an empty page says that more follows";
-/// The reason when the last page contradicts itself.
+/// The reason when the last page claims that another page follows, although it is not full.
 pub(super) const MORE_THAN_LAST: &str = "the last page says that more follows, and is not full";
 /// The reason when a list moves faster than it can be read.
 pub(super) const KEEP_MOVING: &str = "records keep moving while the list is read";
-/// The reason when a list comes in one answer, and each answer shows another list.
+/// The reason when a list takes no page argument, and each answer shows other rows.
 const RESTLESS: &str = "asked for at once it shows other rows each time: it changes while it is read";
 const TOLD: &str = "the server says";
 const NO_CURSOR: &str = "no cursor leads on";
@@ -29,7 +29,7 @@ const VANISHED: &str = "nothing is served past row";
 const UNSTABLE: &str = "the order is not stable: pages cannot be joined at row";
 const SHORT: &str = "a page is short at row";
 const IDS: &str = "between them: a record moved";
-/// What to write in a job when one question does not read all of a list.
+/// What to write in a job when the answer to one question does not hold the whole list.
 const PAGED: &str = "what pages it? write paging, page and size of its list into [source.dialect], or assumed = false where these are all";
 
 /// Returns the verdict of a walk whose server ignores the page argument.
@@ -40,7 +40,7 @@ pub fn page_ignored() -> Verdict {
 /// Returns the reason when the server answers with another page than the one asked for. There are three cases:
 ///
 /// - The walk has read pages before: the server has no pages behind some row.
-/// - Many windows were other pages: the order depends on the question, so that rows of page one show up anywhere.
+/// - Many windows showed other rows: the order depends on the question, so that rows of page one show up anywhere.
 /// - Otherwise the server ignores the page argument.
 pub(super) fn page_not_heeded(evidence: &Evidence) -> String {
     if evidence.has_pages() {
@@ -56,22 +56,22 @@ fn unstable(row: u64) -> String {
     format!("{UNSTABLE} {row}")
 }
 
-/// Returns the reason when the server shows, behind some row, rows again that stand before it.
+/// Returns the reason when the server, asked for rows behind row `row`, shows rows again that come before it.
 fn shown_again(row: u64) -> String {
     format!("{VANISHED} {row}: behind it the server shows rows again that stand before it")
 }
 
-/// Returns the reason when the server claims a total and shows no row.
+/// Returns the reason when the server claims a total of `told` rows and shows no row.
 pub(super) fn none_shown(told: u64) -> String {
     format!("{TOLD} {} and shows none", counted(told, "row"))
 }
 
-/// Returns the reason when the server claims more rows or records (`what`) than it shows.
+/// Returns the reason when the server claims `told` rows or records (`what`), but shows only `shown`.
 pub(super) fn fewer_shown(told: u64, shown: u64, what: &str) -> String {
     format!("{TOLD} {} and shows {shown}", counted(told, what))
 }
 
-/// Returns the reason when there are fewer ids than rows.
+/// Returns the reason when a list shows `rows` rows, but only `ids` distinct ids.
 pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
     let (rows, ids) = (counted(rows, "row"), counted(ids, "id"));
     format!(
@@ -79,22 +79,23 @@ pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
     )
 }
 
-/// Returns the reason when the server says that more follows, and no cursor leads there.
+/// Returns the reason when the server says that more rows follow row `row`, but no cursor leads to them.
 pub(super) fn no_cursor(row: u64) -> String {
     format!("{NO_CURSOR} from row {row}, and the server says that there is more")
 }
 
-/// Returns the reason when rows have no id.
+/// Returns the reason when `rows` rows came without an id.
 pub(super) fn nameless(rows: u32) -> String {
     format!("{NAMELESS}: {rows}")
 }
 
-/// Returns the reason when a list that takes no known page argument shows as many rows as a usual page.
+/// Returns the reason when a list of which no page argument is known shows `rows` rows, as many as a usual page, such
+/// as 20.
 pub(super) fn usual_page(rows: u64) -> String {
     format!("{AT_ONCE} it shows {rows} rows, and nothing says that these are all: {PAGED}")
 }
 
-/// Returns what was wrong with the last window of a walk that made no progress, or that a short window spoilt.
+/// Returns why a walk is incomplete that made no progress, or in which a window stayed short.
 pub(super) fn gave_up(evidence: &Evidence) -> String {
     let farthest = evidence.farthest;
     let at = farthest.max(evidence.position);
@@ -118,7 +119,7 @@ fn short(at: u64) -> String {
     format!("{SHORT} {at}, and more rows follow: are rows filtered?")
 }
 
-/// Words that every reason of a kind contains, and what to do about it.
+/// For each kind of reason, words that every reason of that kind contains, and what to do about it.
 const HINTS: [(&str, &str); 14] = [
     (
         NO_CURSOR,
@@ -155,10 +156,10 @@ const HINTS: [(&str, &str); 14] = [
 ];
 
 const IGNORE_HAS_NEXT: &str = "ask the API's support why the end of the list says that more follows; where it always does, [source.dialect.streams.NAME] list.has_next = \"ignore\"";
-/// The hint for a total that the rows do not reach.
+/// The hint for a total that is larger than the number of rows shown.
 const IGNORE_TOTAL: &str = "ask the API's support which records its total counts; where it counts others, too, [source.dialect.streams.NAME] list.total = \"ignore\"";
 
-/// Returns what to do about a list that ended incomplete for this reason, or `None` if there is no hint for it.
+/// Returns what to do about a list that is incomplete for the reason `why`, or `None` if there is no hint for it.
 pub fn hint(why: &str) -> Option<&'static str> {
     let own = HINTS.iter().find(|(words, _)| why.contains(words)).map(|(_, hint)| *hint);
     own.or_else(|| (why.contains(TOLD) && why.contains("and shows")).then_some(IGNORE_TOTAL))

@@ -1,6 +1,5 @@
-//! Reads a list a second time that a walk has read to its end: ids alone, many pages a request. [`super::Collect`]
-//! argues what that proves. The pass stores nothing. After a kill, or if it does not read the same,
-//! [`super::closing`] goes on.
+//! Reads a list a second time after its walk, for ids alone, many pages a request. [`super::Collect`] explains what
+//! that proves. The pass stores nothing. After a kill, or if it does not read the same, [`super::closing`] goes on.
 
 use super::isolate::filled;
 use super::{Collect, Shown};
@@ -13,15 +12,16 @@ use crate::sync::Context;
 /// What a second pass has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondPass {
-    /// The same records in the same order.
+    /// The second pass shows the same records in the same order, so the list is proven.
     Same,
-    /// Something else, or not all of the list.
+    /// The second pass shows something else, or could not read all of the list.
     Differs,
-    /// Nothing: a stop was asked for.
+    /// The second pass did not come to its end, because a stop was asked for.
     Stopped,
 }
 
-/// Reads the list of `place` once more. Adds the questions that it asks to `asked`.
+/// Reads the list at `place` once more and compares it with the first pass, as `collect` says. Adds the questions
+/// that it asks to `asked`.
 pub async fn read(
     context: &Context,
     place: WalkKey,

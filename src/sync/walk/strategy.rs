@@ -38,19 +38,20 @@ pub(super) enum Strategy {
     FixedPageSize(FixedPageSize),
     /// One question for the whole list.
     Unpaged(Unpaged),
-    /// A walk for a test that must fail.
+    /// A walk without overlap or other checks. Tests use it to show which rows such a walk misses.
     #[cfg(debug_assertions)]
     Naive(Naive),
 }
 
-/// Describes what an answer means for the strategy that asked.
+/// What happens after an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Move {
-    /// The strategy goes on; its phase says how.
+    /// The strategy goes on with its next question.
     Stay,
-    /// From here on the list is read in pages of one size, unless this answer ends the walk.
+    /// From here on the list is read in pages of one size. If this answer also ends the walk, the second value says
+    /// why.
     Become(FixedPageSize, Option<EndReason>),
-    /// Reading is over.
+    /// Reading is over, for this reason.
     End(EndReason),
 }
 
@@ -59,29 +60,29 @@ pub(super) trait ReadingStrategy {
     /// Returns the next question of a walk that has joined the rows before `position`.
     fn ask(&self, position: u64) -> Ask;
 
-    /// Judges the answer to that question.
+    /// Takes in the answer to the question that `ask` returned, and decides what happens next.
     fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move;
 
     /// Returns the page size in rows, as far as the walk knows what is served.
     fn page_size(&self) -> u32;
 
-    /// Returns whether the next question asks for a window, and does not check one that was read.
+    /// Returns whether the next question reads a window. Otherwise it checks a window that was read before.
     fn is_reading(&self) -> bool;
 
-    /// Returns the question that follows a full window that ends at `position`. Returns `None` if that depends on the
-    /// window.
+    /// Returns the question that follows if the answer is a full window that ends at row `position`. Returns `None`
+    /// if that depends on the content of the window.
     fn foretell(&self, position: u64) -> Option<Ask> {
         let _ = position;
         None
     }
 
-    /// Returns whether a list of `rows` rows was read whole in one window.
+    /// Returns whether a list of `rows` rows was read completely in one window.
     fn is_one_window(&self, rows: u64) -> bool {
         rows <= u64::from(self.page_size())
     }
 
-    /// Asks for pages of `size` rows from here on. Returns `false` if the walk asks for no size, if only one size is
-    /// served, or if `size` is not smaller than the size in use or too small to overlap.
+    /// Asks for pages of `size` rows from here on. Returns `false` and changes nothing if the walk asks for no size,
+    /// if only one size is served, or if `size` is not smaller than the size in use or too small to overlap.
     fn lower(&mut self, size: u32) -> bool {
         let _ = size;
         false
@@ -113,7 +114,7 @@ impl Strategy {
         }
     }
 
-    /// Returns whether windows overlap, so that the order of all rows is known.
+    /// Returns whether neighbouring windows overlap, so that the order of all rows is known.
     pub(super) fn overlaps(&self) -> bool {
         match self {
             Strategy::ByPage(_) | Strategy::ByOffset(_) => true,
@@ -123,7 +124,7 @@ impl Strategy {
         }
     }
 
-    /// Returns the strategy whose windows begin behind a cursor, if it is that one.
+    /// Returns the state of a walk by cursors, or `None` for any other strategy.
     pub(super) fn by_cursor(&self) -> Option<&ByCursor> {
         match self {
             Strategy::ByCursor(way) => Some(way),
@@ -133,7 +134,7 @@ impl Strategy {
         }
     }
 
-    /// Returns the strategy whose pages have one size, if it is that one.
+    /// Returns the state of a walk in pages of one size, or `None` for any other strategy.
     pub(super) fn fixed_page_size(&self) -> Option<&FixedPageSize> {
         match self {
             Strategy::FixedPageSize(way) => Some(way),

@@ -1,7 +1,7 @@
-//! Checks whether a walk has reached the end of its list. Two questions tell: the page behind the last window must be
-//! empty, and the last window (the tail) must read the same once more.
+//! Checks whether a walk has reached the end of its list. Two answers show it: the page behind the last window must
+//! be empty, and the last window (the tail) must read the same once more.
 //!
-//! If rows stand behind a window that was short, that window is read once more. If it is still short, the server
+//! If there are rows behind a window that was short, that window is read once more. If it is still short, the server
 //! leaves rows out of it.
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,10 @@ use super::evidence::NoProgress;
 use super::questions::Ask;
 use crate::record::Record;
 
-/// A check of the end that is under way. It is stored, so that a run that is stopped in it goes on with it.
+/// A check of the end of a list that is under way. It is stored, so that a stopped run goes on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum EndCheck {
-    /// Is the page behind the last window empty?
+    /// Asks for the page behind the last window. Is it empty?
     Behind {
         /// The question for the last window.
         last: Ask,
@@ -26,12 +26,12 @@ pub(super) enum EndCheck {
         /// Whether the last window had fewer rows than were asked for.
         is_short: bool,
     },
-    /// Rows stand behind a window that was short. Is it still short?
+    /// Rows were found behind a short window. Asks for the window again. Is it still short?
     Short {
-        /// The question for that window.
+        /// The question for the short window.
         last: Ask,
     },
-    /// Does the last window still read the same?
+    /// Asks for the last window again. Does it still read the same?
     Again {
         /// The question for the last window.
         last: Ask,
@@ -41,21 +41,21 @@ pub(super) enum EndCheck {
     },
 }
 
-/// Describes what an answer means for the check.
+/// What an answer means for the check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum EndCheckStep {
     /// The check goes on with this question.
     GoesOn(EndCheck),
-    /// Reading is over.
+    /// Reading is over, for this reason.
     End(EndReason),
-    /// Rows stand behind the last window: the walk goes on.
+    /// There are rows behind the last window, so the walk goes on.
     MoreBehind,
     /// The last window reads differently now: the walk has stepped back.
     TailChanged,
 }
 
 impl EndCheck {
-    /// Returns a check that begins with the page behind `last`, a window that showed these rows.
+    /// Returns a check that begins with the page behind the window that answered `last` with these rows.
     pub(super) fn behind(last: Ask, rows: &[Record]) -> EndCheck {
         EndCheck::Behind { last, tail: fingerprint(rows), is_short: (rows.len() as u64) < u64::from(last.size) }
     }
@@ -68,7 +68,7 @@ impl EndCheck {
         }
     }
 
-    /// Judges the answer to that question.
+    /// Takes in the answer to the question that `ask` returned.
     pub(super) fn judge(self, answer: &mut WalkAnswer<'_>) -> EndCheckStep {
         match self {
             EndCheck::Behind { last, tail, is_short } => behind(last, tail, is_short, answer),

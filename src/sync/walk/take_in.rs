@@ -1,4 +1,4 @@
-//! Turns an answer into a page that a walk can take in. Three things may stand in the way:
+//! Turns an answer into a page that a walk can take in. Three things may prevent that at first:
 //!
 //! - The server refuses large pages: the walk asks for fewer rows.
 //! - A row makes the page fail: the page is read without it ([`isolate`]).
@@ -19,16 +19,17 @@ use crate::sync::walk::changed_since;
 
 /// The result of taking in an answer.
 pub(super) enum TakenIn {
-    /// A page of the list that was asked for.
+    /// The page that was asked for, ready for the walk.
     Page(Page),
     /// The question failed, and the walk goes on with pages of fewer rows.
     Smaller,
-    /// The walk is over.
+    /// The walk is over, in this way.
     Over(Ended),
 }
 
-/// Makes a page of an answer: without the rows that make it fail, and with rows that belong to the record that was
-/// asked for. Fails if the page cannot be read, or if its rows belong to another record.
+/// Turns `answer`, the answer to the question `asked`, into a page: without the rows that make it fail, and with rows
+/// that belong to the record that was asked for. Fails if the page cannot be read, or if its rows belong to another
+/// record.
 pub(super) async fn take_in(
     context: &Context,
     stream: Stream,
@@ -57,8 +58,8 @@ pub(super) async fn take_in(
     })
 }
 
-/// Reads the page without the rows that make it fail. If a field of it still fails, asks for the page once more, with
-/// all patience.
+/// Reads the page that failed with `error` without the rows that make it fail. If a field of a record still fails,
+/// asks for the page once more, with all retries that the run allows.
 async fn without_what_fails(context: &Context, question: &Question, first: u64, error: Error) -> Result<Page> {
     match isolate::page(context, question, first, error).await {
         Err(error) if policy::names_a_record(&error.kind) => context.source.ask(question.clone()).await,
@@ -66,8 +67,8 @@ async fn without_what_fails(context: &Context, question: &Question, first: u64, 
     }
 }
 
-/// Lets the walk go on with pages of fewer rows after a page failed, if that may help. Returns the error if it does
-/// not.
+/// After a page failed with `error`, makes the walk ask for pages of fewer rows, if that may help. Otherwise returns
+/// `error`.
 fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
     // A page of two rows was answered before the walk (`check_paging`). If the stream has not shown a longer page
     // yet, its length may be the reason for the refusal.
@@ -97,7 +98,7 @@ fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: 
     Ok(())
 }
 
-/// Returns the question for some rows of a walk's list.
+/// Returns the question of a walk for the rows that `ask` names, with the list and the cursor that belong to it.
 pub(super) fn question(context: &Context, stream: Stream, from: &Checkpoint, walk: &Walk, ask: Ask) -> Question {
     let own = Some(from.partition.as_str()).filter(|p| !p.is_empty()).map(str::to_owned);
     Question {

@@ -1,6 +1,6 @@
-//! Reads the rows whole that a closing reading shows and the round has not seen, and finds out which of them the walk
-//! has passed over. A row that was made after the walk began was not passed over. The row itself tells when it was
-//! made, or the records that belong to it do.
+//! Reads in full the rows that a closing reading shows and the round has not seen, and finds out which of them the
+//! walk has passed over. A row that was created after the walk began was not passed over. The creation time is in the
+//! row itself, or in the records that belong to it.
 
 use super::closing::ReadList;
 use super::commit::ReadWindow;
@@ -21,8 +21,8 @@ pub(super) struct Unknown {
     pub passed_over: u64,
 }
 
-/// Reads whole the page on which these unknown ids were seen. `began` is the server's time when the walk began, in
-/// milliseconds since 1970, if it is known.
+/// Reads in full the page on which the closing reading saw the ids in `unknown`. `began` is the server's time when
+/// the walk began, in milliseconds since 1970, or `None` if it is not known.
 pub(super) async fn read(
     list: &ReadList<'_>,
     began: Option<i64>,
@@ -51,12 +51,13 @@ pub(super) async fn read(
     Ok(Unknown { window: ReadWindow { page, stepped_back: true, moments, ..ReadWindow::default() }, passed_over })
 }
 
-/// Returns the column that tells when a stream's records were made.
+/// Returns the column that holds the creation time of a stream's records, or `None` if there is none.
 fn made_in(stream: Stream) -> Option<&'static str> {
     stream.columns().iter().find(|column| column.kind == Holds::Timestamp).map(|column| column.name)
 }
 
-/// Returns whether a row tells that it was made after the walk began.
+/// Returns whether a row shows that it was created after the walk began. Returns `false` if it does not show its
+/// creation time.
 fn is_younger(list: &ReadList<'_>, began: Option<i64>, page: &Page, row: &Record) -> bool {
     let Some((began, column)) = began.zip(made_in(list.stream)) else { return false };
     let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
@@ -64,9 +65,9 @@ fn is_younger(list: &ReadList<'_>, began: Option<i64>, page: &Page, row: &Record
         .is_some_and(|made| made >= began)
 }
 
-/// Returns how many of these records may have existed when the walk began, by the records that belong to them: a
+/// Returns how many of the records `ids` may have existed when the walk began, by the records that belong to them: a
 /// conversation is as old as its oldest message. A record also counts if its list is longer than a page, or if
-/// nothing tells its age.
+/// nothing shows its age.
 async fn old_lists(list: &ReadList<'_>, began: Option<i64>, ids: Vec<String>) -> Result<u64> {
     let context = list.context;
     let children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(list.stream));

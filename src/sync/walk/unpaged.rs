@@ -1,4 +1,4 @@
-//! Reads lists in one question, because they take no page argument or none is known.
+//! Reads lists in one question, because they take no page argument, or because none is known.
 //!
 //! A list that only seems unpaged would answer with its first page, and with the same page when asked again. So if
 //! the server shows no schema, and claims neither a total nor an end, as many rows as a usual page has prove nothing.
@@ -25,10 +25,10 @@ pub(super) struct Unpaged {
 /// How often the list was asked for. Every question asks for the whole list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// It was not asked for yet.
+    /// The list was not asked for yet.
     #[default]
     First,
-    /// It was asked for, and must read the same again. `print` is the fingerprint of the last answer.
+    /// The list was asked for, and must read the same again. `print` is the fingerprint of the last answer.
     Again {
         #[serde(with = "hex")]
         print: u128,
@@ -36,14 +36,14 @@ enum Phase {
 }
 
 impl Unpaged {
-    /// Returns a walk over a list that takes no page argument. `is_assumed` says that there may be one that is not
-    /// known.
+    /// Returns a walk over a list that takes no page argument. `size` is the number of rows to ask for, where the
+    /// server takes a size. `is_assumed` says that the list may have a page argument that is not known.
     pub(super) fn new(size: u32, is_assumed: bool) -> Unpaged {
         Unpaged { size: size.max(1), is_assumed, phase: Phase::First }
     }
 }
 
-/// Returns whether servers often give this many rows when they are not told how many.
+/// Returns whether servers often send this many rows by default: a multiple of 5, or a power of two from 8 on.
 fn is_a_usual_page(rows: u64) -> bool {
     rows > 0 && (rows.is_multiple_of(5) || (rows >= 8 && rows.is_power_of_two()))
 }
@@ -53,7 +53,7 @@ impl ReadingStrategy for Unpaged {
         Ask::page(self.size, 1)
     }
 
-    /// Ends the walk if the total says that the list is whole, or, without a total, if the list reads the same twice.
+    /// Ends the walk if the total equals the number of rows, or, without a total, if the list reads the same twice.
     fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let (shown, rows) = (&answer.shown, answer.shown.len());
         let now = Phase::Again { print: fingerprint(shown.rows) };

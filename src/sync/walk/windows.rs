@@ -1,4 +1,4 @@
-//! Holds the rules for windows whose place in the list is known: by page, by offset, or in pages of one size.
+//! Holds the rules for windows whose position in the list is known: by page, by offset, or in pages of one size.
 //!
 //! A page shows consecutive rows at one moment. Each rule exists because of a kind of server:
 //!
@@ -6,8 +6,8 @@
 //!   row.)
 //! - *A window that begins with page one's first row, or shows page one's rows, is page one again.* (The server
 //!   ignores the page argument.)
-//! - *A window without a known row in its place does not join.* The walk steps back. (Rows moved; the order is not
-//!   stable.)
+//! - *A window that does not show known rows, unchanged and in their order, does not join.* The walk steps back.
+//!   (Rows moved; the order is not stable.)
 //! - *A window that is shorter than asked for is no end.* If its total says that more rows follow, or the page behind
 //!   it shows some, it is asked for again. If it stays short, nothing proves the walk. (The server filters rows after
 //!   counting them.)
@@ -22,64 +22,65 @@ use super::evidence::{NoProgress, TRIES};
 use super::strategy::Move;
 use super::tail_check::EndCheck;
 
-/// How a window behind page one relates to what was read.
+/// How a window behind page one relates to the rows that were read before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WindowRelation {
-    /// It shows rows that were read before, unchanged and in their order.
+    /// The window shows rows that were read before, unchanged and in their order.
     Joins,
-    /// It shows no row.
+    /// The window shows no row.
     Empty,
-    /// It shows a record twice.
+    /// The window shows a record twice.
     Doubled,
-    /// It shows page one again.
+    /// The window shows page one again.
     PageOne,
-    /// It shows known rows, but does not join.
+    /// The window shows rows that were read before, but not enough of them unchanged and in their order.
     Apart,
-    /// It shows no row that is remembered.
+    /// The window shows none of the rows that are remembered.
     Unknown,
 }
 
-/// Describes what a window means that joins.
+/// What follows from a window that joins the rows read before.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum JoinedWindow {
-    /// The window is not read: it is asked for again.
+    /// The window is not used. The walk asks for it again.
     Refused,
     /// The window is read, and more rows follow.
     More,
-    /// The window is read. It is short, although the total says that more rows follow.
+    /// The window is read. It is shorter than asked for, although the total says that more rows follow.
     Short,
-    /// The window is read. A page of so few rows cannot both overlap and show new rows.
+    /// The window is read. Pages of so few rows cannot both overlap and show new rows, so the strategy must change.
     TooSmall,
-    /// The window is read, and is perhaps the last one.
+    /// The window is read, and may be the last one. This check finds out.
     PerhapsLast(EndCheck),
-    /// The window is page one, and its total equals its own number of rows.
+    /// The window is page one, and may be the whole list: its total equals its own number of rows.
     PerhapsWhole {
-        /// The number of rows.
+        /// The number of rows on page one.
         rows: u32,
     },
-    /// Reading is over.
+    /// Reading is over, for this reason.
     End(EndReason),
 }
 
-/// What stands behind a page one whose total equalled its own number of rows.
+/// What the server shows behind a page one whose total equals its own number of rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Behind {
-    /// Nothing: page one is the whole list.
+    /// There are no rows behind page one, so page one is the whole list.
     Nothing,
-    /// Rows. The list is read from the beginning again.
+    /// There are rows behind page one. The list is read from the beginning again.
     Rows {
-        /// The page size that is served, if the total counts a page.
+        /// The page size that is served, in rows, if the total counts the rows of a page. `None` if the rows may have
+        /// come in meanwhile.
         served: Option<u32>,
     },
 }
 
 impl WalkAnswer<'_> {
-    /// Drops a total that is not believed.
+    /// Removes the total from the answer if it is not believed.
     pub(super) fn drop_untrusted_total(&mut self) {
         self.shown.total = self.claims.believed_total(self.asked, &self.shown);
     }
 
-    /// Compares a window behind page one with what was read. `size` is the page size in rows.
+    /// Compares a window behind page one with the rows that were read before. `size` is the page size in rows.
     pub(super) fn compare(&mut self, size: u32) -> WindowRelation {
         let rows = self.shown.rows;
         if self.shown.len() == 0 {
@@ -97,13 +98,14 @@ impl WalkAnswer<'_> {
         }
     }
 
-    /// Returns whether the window shows page one again as it is now: many more of its rows than those that overlap.
+    /// Returns whether the window shows page one again as it is now: many more rows of page one than overlap anyway.
     fn is_front(&self, size: u32) -> bool {
         let overlap = u64::from(size).saturating_sub(self.asked.row);
         self.evidence.anchors.of_page_one(self.shown.rows) > overlap + self.shown.rows.len() as u64 / 2
     }
 
-    /// Handles a window that does not join: steps back, or ends the walk if the server ignores the page argument.
+    /// Handles a window that does not join, for the reason `stands`: steps back, or ends the walk if the server
+    /// ignores the page argument.
     pub(super) fn refuse(&mut self, stands: WindowRelation) -> Move {
         match stands {
             WindowRelation::Empty => self.evidence.step_back(NoProgress::Vanished, self.asked, self.shown.total),
@@ -140,7 +142,7 @@ impl WalkAnswer<'_> {
         })
     }
 
-    /// Reads a window that joins, in a walk whose windows of `size` rows overlap.
+    /// Reads a window that joins, in a walk whose windows overlap. `size` is the page size in rows.
     pub(super) fn take_overlapping(&mut self, size: u32) -> JoinedWindow {
         if self.is_refused_as_short() {
             return JoinedWindow::Refused;
@@ -150,7 +152,8 @@ impl WalkAnswer<'_> {
         self.take(size, is_too_small)
     }
 
-    /// Reads a page that joins, in a walk whose pages adjoin. Such pages do not show the order of all rows.
+    /// Reads a page that joins, in a walk whose pages adjoin without overlap. Such pages do not show the order of all
+    /// rows.
     pub(super) fn take_adjoining(&mut self) -> JoinedWindow {
         if self.is_refused_as_short() {
             return JoinedWindow::Refused;
@@ -159,7 +162,8 @@ impl WalkAnswer<'_> {
         self.take(self.asked.size, false)
     }
 
-    /// Returns whether to ask for the window again because it is short. A window that stays short is read.
+    /// Returns whether to ask for the window again because it is shorter than asked for. A window that stays short is
+    /// read.
     fn is_refused_as_short(&mut self) -> bool {
         let is_short = self.is_short();
         if is_short && self.evidence.short_at.is_none() && self.evidence.shorts + 1 < TRIES {
@@ -223,8 +227,8 @@ impl WalkAnswer<'_> {
         }
     }
 
-    /// Reads a window that ends at the total. The total may count only this page, or the rows so far, so the walk may
-    /// have to ask what stands behind.
+    /// Reads a window that ends at the total. The total may count only the rows of this page, or the rows so far, so
+    /// the walk may have to ask for the page behind.
     fn take_last(&mut self) -> JoinedWindow {
         let count = self.shown.len();
         let is_behind_known = count < u64::from(self.asked.size) && self.asked.row == 0;
@@ -241,7 +245,8 @@ impl WalkAnswer<'_> {
         EndCheck::behind(self.asked, self.shown.rows)
     }
 
-    /// Judges what stands behind a page one whose total equalled its own number of rows.
+    /// Takes in the answer to the question for the rows behind page one. Page one had `rows` rows, and a total of the
+    /// same number.
     pub(super) fn behind_page_one(&mut self, rows: u32) -> Behind {
         self.evidence.fault = None;
         if self.shown.len() == 0 || self.evidence.anchors.begins(self.shown.rows) {

@@ -1,10 +1,12 @@
-//! Runs the second pass against the model: a list that is called proven stood exactly so between the two passes.
+//! Runs the second pass against the model: if it calls a list proven, the list held exactly those records between the
+//! two passes.
 
 use super::*;
 use crate::record::Record;
 
-/// Walks a list to its end and collects it once more. Returns whether it was proven, or `None` if the walk was not
-/// complete, no second pass was possible, or counts alone (`counts_alone`) proved what did not stand so.
+/// Walks a list to its end and reads it a second time. Returns whether it was proven. Returns `None` if the walk was
+/// not complete, if no second pass was possible, or if counts alone (`counts_alone`) proved a list that in truth was
+/// different.
 fn twice(server: &mut Server, counts_alone: bool) -> Option<bool> {
     let mut walk = walk_for(server);
     let mut read: Vec<u64> = Vec::new();

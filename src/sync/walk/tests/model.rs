@@ -1,11 +1,11 @@
-//! A model of a list that moves between two questions, of the servers that show it, and of a walk that reads it.
+//! A model of a list that changes between two questions, of the servers that show it, and of a walk that reads it.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::*;
 use crate::record::Record;
 
-/// A small deterministic generator. The walks must hold for any seed.
+/// A small deterministic generator of random numbers, begun with a seed. The walks must hold for any seed.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -50,7 +50,7 @@ pub(super) enum Kind {
     CountsThePage,
 }
 
-/// Rows (id, version), and the total.
+/// The rows of an answer (id and version), and the total.
 pub(super) type Answer = (Vec<(u64, u64)>, u64);
 
 pub(super) struct Server {
@@ -65,12 +65,12 @@ pub(super) struct Server {
     pub(super) bulk: bool,
     pub(super) totals: bool,
     pub(super) asked: usize,
-    /// Whether questions skip a number of rows instead of pages.
+    /// Whether questions give a number of rows to skip (`true`) or a page number.
     pub(super) offset: bool,
-    /// Whether each row has a cursor, which is an offset in disguise (`true`), or only the next page (`false`).
-    /// `None` is a list without cursors.
+    /// `Some(true)`: each row has a cursor, which is an offset in disguise. `Some(false)`: only the next page has
+    /// one. `None`: the list has no cursors.
     pub(super) cursors: Option<bool>,
-    /// For each question (size, page): when it was asked, and the answer.
+    /// For each question (size, page), the number of questions before it, and the answer.
     pub(super) cache: HashMap<(u32, u32), (usize, Answer)>,
 }
 
@@ -266,7 +266,7 @@ pub(super) fn walk_for(server: &Server) -> Walk {
     }
 }
 
-/// Checks that no walk is called complete that missed an untouched row. Returns how many were called complete.
+/// Checks that no walk that missed an untouched row is called complete. Returns how many walks were called complete.
 pub(super) fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Server) -> usize {
     let mut accepted = 0;
     for seed in 0..seeds {

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::*;
 use crate::record::Record;
 
-/// Returns the walk after answers to its next questions. `rows` says which of a thousand rows answer a question.
+/// Returns the walk after `answers` answers to its next questions. `rows` gives the rows that answer a question, out
+/// of a thousand.
 fn after(mut walk: Walk, answers: usize, rows: impl Fn(Ask) -> Range<u64>) -> Walk {
     for _ in 0..answers {
         let record = |id: u64| Record { range: 0..0, id: id.to_string().into(), hash: 1, volatile: false, repaired: 0 };

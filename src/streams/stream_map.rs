@@ -4,18 +4,18 @@ use std::ops::{Index, IndexMut};
 
 use super::{ALL, DateForm, Stream};
 
-/// One value for every stream, indexed by the stream.
+/// Holds one value for every stream, indexed by the stream.
 #[derive(Debug, Clone)]
 pub struct PerStream<T>([T; ALL.len()]);
 
 impl<T> PerStream<T> {
-    /// Makes a value for each stream.
+    /// Calls `make` once for each stream and holds the results.
     pub fn new(mut make: impl FnMut() -> T) -> PerStream<T> {
         PerStream(std::array::from_fn(|_| make()))
     }
 }
 
-/// The form of moments in each stream.
+/// The form in which the API writes the timestamps of each stream.
 pub type Dates = PerStream<DateForm>;
 
 impl From<DateForm> for Dates {

@@ -1,9 +1,9 @@
-//! Makes inputs for tests of the parsers that read outside data. Each input is a valid sample, changed by a seeded
-//! generator byte by byte and token by token, so that most inputs are nearly right. A parser may refuse any input and
-//! must not panic.
+//! Creates inputs for tests of the parsers that read outside data. Each input is a valid sample in which a seeded
+//! random generator has changed some bytes and tokens, so that most inputs are nearly right. A parser may refuse any
+//! input but must not panic.
 //!
-//! A test run tries 4,000 inputs a parser. `make soak` tries `SOAK_SEEDS` times 200,000, which is ten million for 50
-//! seeds.
+//! A test run tries 4,000 inputs for each parser. `make soak` tries `SOAK_SEEDS` times 200,000, which is ten million
+//! for 50 seeds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub struct Random(u64);
 
 impl Random {
-    /// Returns the generator of this seed.
+    /// Creates a generator. The same seed gives the same numbers.
     pub fn of(seed: u64) -> Random {
         Random(seed)
     }
@@ -23,7 +23,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number below `n`, which is at least 1.
+    /// Returns a random number from 0 to `n - 1`. `n` must be at least 1.
     pub fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n.max(1) as u64).unwrap_or(0)
     }
@@ -77,7 +77,7 @@ const TOKENS: [&[u8]; 44] = [
     "😀".as_bytes(),
 ];
 
-/// Returns one of the samples, changed in one to six places.
+/// Returns one of the samples, changed at random in one to six places.
 pub fn changed(dice: &mut Random, samples: &[&str]) -> Vec<u8> {
     let mut bytes = samples[dice.below(samples.len())].as_bytes().to_vec();
     for _ in 0..=dice.below(6) {
@@ -102,7 +102,7 @@ pub fn changed(dice: &mut Random, samples: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// Hands many inputs to a parser. If the parser panics, the message quotes the input.
+/// Passes the samples and many changed inputs to a parser. If the parser panics, the test fails and quotes the input.
 pub fn never_panics(samples: &[&str], parse: impl Fn(&[u8])) {
     let soak = std::env::var("SOAK_SEEDS").ok().and_then(|seeds| seeds.parse::<u64>().ok());
     let inputs = soak.map_or(4000, |seeds| seeds * 200_000);

@@ -14,7 +14,7 @@ fn section(page: &str) -> Vec<&str> {
     lines.skip_while(|line| *line != "# Checklists").skip(1).take_while(|line| !line.starts_with("# ")).collect()
 }
 
-/// Returns the words of a text that stand in code font.
+/// Returns the parts of a Markdown text that are in code font.
 fn in_code(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -27,7 +27,8 @@ fn is_test(word: &str) -> bool {
     word.matches('_').count() > 2 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// Describes what is wrong with a section, where `exists` knows the paths and `is_declared` the tests.
+/// Returns a message for each mistake in a section of checklists. `exists` says whether a path exists, `is_declared`
+/// whether a test does.
 fn wrong(section: &[&str], exists: impl Fn(&str) -> bool, is_declared: impl Fn(&str) -> bool) -> Vec<String> {
     let (mut wrong, mut list, mut rows) = (Vec::new(), "", 0);
     for line in section {

@@ -1,10 +1,10 @@
-//! Keeps a fault of the server from emptying a mirror: decides whether records are deleted at all, how many at a
-//! time, and how many requests may be spent to make sure.
+//! Limits deletions, so that a fault of the server cannot empty a mirror: decides whether records are deleted at all,
+//! how many at a time, and how many requests a run may spend to confirm deletions.
 
 use crate::error::{Error, Result};
 use crate::number;
 
-/// The number of records that may always be deleted.
+/// The number of records that may be deleted whatever limit a job sets.
 pub const LEAST: u64 = 10;
 
 /// A job's settings for deletions.
@@ -12,38 +12,39 @@ pub const LEAST: u64 = 10;
 pub struct Deletes {
     /// Whether records that are gone from the source are deleted.
     pub on: bool,
-    /// The most records that are deleted at a time.
+    /// The most records of a stream that are deleted in one run.
     pub most: Most,
-    /// The number of requests that a run may spend to ask for single records.
+    /// The most requests that a run may spend to confirm deletions by asking for single records.
     pub confirm_requests: u64,
-    /// Whether any number may be deleted, and all records of a list that comes out empty, too (`--allow-deletes`).
+    /// Whether the limit is lifted (`--allow-deletes`): any number of records may be deleted, even all records of a
+    /// list that is found empty.
     pub allowed: bool,
 }
 
 /// The most records of a stream that are deleted in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Most {
-    /// A share of its live records, in millionths.
+    /// A share of the stream's live records, in millionths.
     Share(u64),
-    /// A number of records.
+    /// A fixed number of records.
     Number(u64),
 }
 
 /// Describes why deletions are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// More records than this would be deleted.
+    /// More records would be deleted than this number, which is the limit.
     TooMany(u64),
-    /// The list came out empty.
+    /// A list was found empty, although the mirror has records of it.
     Empty,
-    /// Every list that was read came out empty.
+    /// Every list that was read was found empty.
     AllEmpty,
-    /// The records are not shown any more since settings changed what a reading asks for.
+    /// The records are no longer shown since a setting changed that decides what is asked for.
     NotAskedFor,
 }
 
 impl Most {
-    /// Reads `5%` or `200`. `place` names the setting in the error.
+    /// Parses a limit such as `5%` or `200`. `place` names the setting in the error.
     pub fn read(text: &str, place: &str) -> Result<Most> {
         let wrong =
             || Error::usage(format!("{place} = {text:?} is neither a share nor a number; write \"5%\" or \"200\""));
@@ -58,7 +59,7 @@ impl Most {
         Ok(Most::Share((percent * 10_000.0).round() as u64))
     }
 
-    /// Returns how many of `live` records may be deleted: never fewer than [`LEAST`].
+    /// Returns how many records of a stream with `live` records may be deleted: never fewer than [`LEAST`].
     pub fn limit_for(self, live: u64) -> u64 {
         let most = match self {
             Most::Share(millionths) => u64::try_from(u128::from(live) * u128::from(millionths) / 1_000_000),
@@ -69,13 +70,13 @@ impl Most {
 }
 
 impl Deletes {
-    /// Returns whether a list that comes out empty is believed, whatever the mirror holds.
+    /// Returns whether a list that is found empty is accepted as empty, even if the mirror has many of its records.
     pub fn believe_empty(&self) -> bool {
         !self.on || self.allowed
     }
 
-    /// Returns why `gone` of `live` records may not be deleted, or `None` if they may. `empty` says that no list that
-    /// was read showed a row.
+    /// Returns why `gone` of a stream's `live` records may not be deleted, or `None` if they may. `empty` is `true`
+    /// if none of the lists that were read had a row.
     pub fn refuse(&self, gone: u64, live: u64, empty: bool) -> Option<Refused> {
         let most = self.most.limit_for(live);
         if self.allowed || gone == 0 {

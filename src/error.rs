@@ -1,10 +1,10 @@
-//! Defines what can go wrong, as one closed set of kinds. The code that meets a fault chooses its kind once
-//! (`source::envelope` does so for an HTTP answer). What a kind leads to is decided in [`crate::policy`]
-//! and nowhere else.
+//! Defines everything that can go wrong, as one closed set of kinds. The code that detects a failure chooses its kind
+//! once (`source::envelope` does so for an HTTP answer). What a kind leads to is decided in [`crate::policy`] and
+//! nowhere else.
 //!
-//! The detail of an error is text for the operator. It never holds a secret, a token or a body. Code that
-//! builds an error quotes names and numbers through [`quote`], and of a server's message only what
-//! `source::wording` lets through.
+//! The detail of an error is text for the operator. It never contains a secret, a token or the body of an answer.
+//! Code that builds an error quotes names and numbers through [`quote`]. It quotes only what `source::wording` lets
+//! through of a server's message.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The kinds of failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// A flag, a variable or a job file is wrong.
+    /// A flag, an environment variable or a job file is wrong.
     Usage,
     /// Another run holds the mirror or the output folder.
     Locked,
@@ -20,59 +20,57 @@ pub enum Kind {
     InvalidClient,
     /// `UNAUTHORIZED` (documented): the token is missing or invalid.
     Unauthorized,
-    /// `TOKEN_EXPIRED` (documented): generate a new one.
+    /// `TOKEN_EXPIRED` (documented): the token has expired, and a new one is needed.
     TokenExpired,
     /// `INSUFFICIENT_SCOPES` (documented): the key lacks a permission.
     InsufficientScopes {
         /// The scope to enable, from `extensions.requiredScope`. `None` if the server does not name it.
         required: Option<String>,
     },
-    /// 429 (documented), as an HTTP status or as a code in a body.
+    /// The request limit is exceeded: 429 (documented), as an HTTP status or as a code in a body.
     RateLimited,
-    /// The server says that it failed (5xx, or a code that means so).
+    /// The server reports that it failed (5xx, or a code with that meaning).
     ServerFault,
-    /// No answer came: the name was not resolved, the server not reached, or the connection cut.
+    /// No answer came: the host name was not resolved, the server was not reached, or the connection was cut.
     Network,
     /// No answer came in time.
     TimedOut,
-    /// An answer that is not whole JSON.
+    /// The answer is not complete JSON.
     Garbled,
-    /// An answer with data and errors, or without the list that was asked for.
+    /// The answer has data as well as errors, or lacks the list that was asked for.
     PartialData,
-    /// The server failed to give one field of one row.
+    /// The server could not return one field of one row.
     FieldFailed {
         /// The last name in the error's path after the row's number, or `None` if the path names no field.
         field: Option<String>,
     },
-    /// The server names a failure by a code or a message whose meaning is not known.
+    /// The server reports a failure by a code or a message whose meaning is not known.
     UnknownFailure,
-    /// The server refuses the query itself.
+    /// The server refuses the query itself, because it does not know what the query asks for.
     QueryRejected {
         /// The fields that the server does not know: `x` from `Cannot query field "x"`, for every such
         /// error of the answer.
         fields: Vec<String>,
     },
-    /// Something at this address answers that is not a GraphQL API.
+    /// Something answers at this URL, but not a GraphQL API.
     WrongEndpoint,
-    /// A redirect, which is never followed with credentials.
+    /// The answer is a redirect, which is never followed, because it would take the credentials along.
     Redirected,
     /// This system does not trust the server's certificate.
     Untrusted,
-    /// No GraphQL answer came, but one that refuses this machine (HTTP 401, 403, 407, 451), from a firewall, a proxy
-    /// or a login page.
+    /// A firewall, a proxy or a login page refuses this machine (HTTP 401, 403, 407, 451). No GraphQL answer came.
     TurnedAway {
-        /// HTTP 401: the server may have refused the token.
+        /// Whether the status was 401, so that the token may be the reason.
         is_unauthorized: bool,
     },
-    /// No GraphQL answer came from an address that has given one before: something in front of the API
-    /// answers for now.
+    /// Something in front of the API answers for now: no GraphQL answer came, although this URL has given one before.
     Fronted {
-        /// HTTP 401: the server may have refused the token.
+        /// Whether the status was 401, so that the token may be the reason.
         is_unauthorized: bool,
     },
-    /// A body above the cap.
+    /// The answer is larger than the job allows.
     TooLarge,
-    /// There is no mirror at the path from which a command should read one.
+    /// There is no mirror at the path that a command should read.
     MirrorMissing,
     /// The mirror cannot be opened or written.
     MirrorUnwritable,
@@ -86,26 +84,27 @@ pub enum Kind {
     MirrorCorrupt,
     /// Records in the mirror are damaged. They are marked to be read again.
     RecordDamaged,
-    /// The mirror was made by a newer version.
+    /// The mirror was written by a newer version of this program.
     MirrorNewer,
-    /// A checkpoint was to move by anything but one window forward.
+    /// A checkpoint would have moved by anything but one window forward.
     CheckpointRefused,
-    /// The server ignores which record's list is asked for, and its rows do not name their parent.
+    /// The server ignores which parent record's list is asked for, and its rows do not name their parent.
     ParentIgnored,
-    /// The server shows the rows of another record's list, however often the list is asked for.
+    /// The server shows the rows of another parent record's list, however often the list is asked for.
     OfAnother {
         /// The id of the record that the rows name as their parent.
         named: String,
     },
-    /// A list contradicts what the server says of it elsewhere.
+    /// A list contradicts what the server states about it elsewhere.
     Contradicted,
-    /// More records would be deleted than the job allows, or a list came out empty.
+    /// More records would be deleted than the job allows, or a list was found empty although the mirror has records
+    /// of it.
     DeletesRefused,
     /// A destination cannot be written.
     DestinationUnwritable,
     /// The disk of a destination is full.
     DestinationFull,
-    /// A remote destination cannot be reached, or its server is failing. This may pass by itself.
+    /// A remote destination cannot be reached, or its server is failing. The failure may be temporary.
     DestinationUnreachable,
     /// The data at a destination is not what this job delivers there.
     DestinationRefused,
@@ -119,16 +118,16 @@ pub enum Kind {
     Verification,
     /// Standard output could not be written to its end.
     OutputCut,
-    /// A command has made all requests that it may make ([`crate::source::rate_limit::Budget::capped`]).
+    /// The command has made all requests that it may make ([`crate::source::rate_limit::Budget::capped`]).
     Spent,
-    /// A stop was asked for.
+    /// The run was asked to stop.
     Stopped,
     /// A defect of this program.
     Internal,
 }
 
 impl Kind {
-    /// Returns what happened, in this program's own words.
+    /// Returns what happened, in fixed words that quote no server.
     pub fn words(&self) -> &'static str {
         match self {
             Kind::Usage => "a setting is wrong",
@@ -179,20 +178,20 @@ impl Kind {
     }
 }
 
-/// A failure: its kind and one line that says what was wrong and where.
+/// A failure: its kind, and what was wrong and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// The kind, which decides everything that follows.
+    /// The kind, which decides how the program reacts ([`crate::policy`]).
     pub kind: Kind,
-    /// One line for the operator.
+    /// What was wrong and where, for the operator. One line, except for lines that [`Error::above`] adds.
     pub detail: String,
-    /// The numbers in a server's refusal that speaks of a page's size. They stand apart because `detail` holds of a
-    /// server's words only what may be shown.
+    /// The numbers in a server's message about the size of a page; empty for any other failure. They are kept
+    /// separately because `detail` quotes only what may be shown of a server's words.
     pub limits: Vec<u32>,
-    /// Whether the server says which question of a request failed. The other questions, and their number, are
-    /// then not the reason.
+    /// Whether the server states which question of a request failed. The other questions, and their number, are then
+    /// not the reason.
     pub is_addressed: bool,
-    /// How long the server asked to wait before the next request.
+    /// How long the server asked to wait before the next request, or `None` if it did not.
     pub wait: Option<Wait>,
 }
 
@@ -201,7 +200,7 @@ pub struct Error {
 pub struct Wait {
     /// The time to wait.
     pub time: Duration,
-    /// Whether `X-RateLimit-Reset` (documented) says so, and not `Retry-After` alone.
+    /// Whether the wait comes from the header `X-RateLimit-Reset` (documented), and not from `Retry-After`.
     pub is_reset: bool,
 }
 
@@ -209,12 +208,12 @@ pub struct Wait {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Makes an error. Whatever `detail` quotes, it becomes one line of plain characters ([`escape`]).
+    /// Creates an error. `detail` becomes one line of plain characters, whatever it quotes ([`escape`]).
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Error { kind, detail: escaped(detail.into()), limits: Vec::new(), is_addressed: false, wait: None }
     }
 
-    /// Adds lines below the detail, each of them one line of plain characters.
+    /// Adds lines below the detail. Each becomes one line of plain characters.
     #[must_use]
     pub fn above(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         for line in lines {
@@ -224,20 +223,20 @@ impl Error {
         self
     }
 
-    /// Makes an error of a wrong flag, variable or job file.
+    /// Creates an error about a wrong flag, environment variable or job file.
     pub fn usage(detail: impl Into<String>) -> Self {
         Error::new(Kind::Usage, detail)
     }
 
-    /// Puts a place in front of the detail.
+    /// Puts the name of the part that failed in front of the detail: `place: detail`.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.detail = format!("{}: {}", escape(&place.to_string()), self.detail);
         self
     }
 
-    /// Returns the detail as the reason why something is not complete. The kind's words go in front of the server's
-    /// words, so that a reason is left after [`in_our_words`] has removed the server's.
+    /// Returns the detail as a reason why something is not complete. If it quotes the server, the words of the kind
+    /// come before the quotation, so that a reason is left after [`in_our_words`] has removed the server's words.
     pub fn reason(&self) -> String {
         match self.detail.split_once(SAID) {
             Some((before, said)) => format!("{before}{}: {SAID}{said}", self.kind.words()),
@@ -254,8 +253,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Returns the rustls error among an error's causes, however deep it lies. What rustls refuses, it refuses again on
-/// every further attempt.
+/// Returns the rustls error among an error's causes, at any depth, or `None` if there is none. A connection that
+/// rustls has refused is refused again on every further attempt.
 pub fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -272,20 +271,20 @@ pub fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e
     None
 }
 
-/// The separator before each line below a detail.
+/// The separator that [`Error::above`] puts before each line below a detail.
 pub const BELOW: &str = "\n    ";
 
-/// The mark before a server's own words. It never stands before this program's.
+/// The words that introduce a server's own words in a detail. They never introduce this program's.
 pub const SAID: &str = "the server says: ";
 
-/// Returns a detail, or a reason made of one, without the server's words, for texts that other people read.
+/// Returns a detail, or a reason made from one, without the server's words, for texts that other people read.
 pub fn in_our_words(detail: &str) -> String {
     let Some((ours, _)) = detail.split_once(SAID) else { return detail.to_owned() };
     let ours = ours.trim_end_matches([' ', ':', ',', '(']);
     if ours.is_empty() { "the server refuses it".to_owned() } else { ours.to_owned() }
 }
 
-/// Returns a text as one line of plain characters. All others become `\u{..}` ([`is_plain`]).
+/// Returns `text` as one line of plain characters. All other characters become `\u{..}` ([`is_plain`]).
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -294,19 +293,19 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Does the same as [`escape`] for an owned text, without a copy if the text is plain.
+/// Does the same as [`escape`] for a `String`, without a copy if it is plain already.
 pub fn escaped(text: String) -> String {
     if text.chars().all(is_plain) { text } else { escape(&text) }
 }
 
-/// The longest quotation, in characters as they are shown.
+/// The longest quotation, in displayed characters.
 const QUOTE: usize = 200;
 
-/// Returns somebody else's text (an id, a name, a message) as it may be shown: on one line, and cut if it is
+/// Returns text from outside (an id, a name, a message) in a form that is safe to show: on one line, and cut if it is
 /// long. Every character that would steer a terminal, end a line, turn the direction of writing or be invisible
 /// becomes `\u{..}`.
 ///
-/// Every such text goes through here on its way to a screen, a log or a report.
+/// All text from outside passes through this function on its way to a screen, a log or a report.
 pub fn quote(text: &str) -> String {
     let mut out = String::new();
     let mut shown = 0;
@@ -327,9 +326,9 @@ pub fn quote(text: &str) -> String {
     out
 }
 
-/// Returns whether a character shows itself and does nothing else. The others are control characters, format
-/// characters (directions, joiners, tags), separators of lines and paragraphs, fillers without a shape, variation
-/// selectors, and private and unassigned ranges.
+/// Returns whether a character is visible (or a space) and has no other effect. The others are control characters,
+/// format characters (directions, joiners, tags), separators of lines and paragraphs, fillers without a shape,
+/// variation selectors, and private and unassigned ranges.
 pub fn is_plain(c: char) -> bool {
     !c.is_control()
         && !matches!(c,

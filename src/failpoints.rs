@@ -1,8 +1,8 @@
-//! Marks places between two steps of a delivery where a test can end the process. `QPIEN_TEST_DIE_AT` names the
-//! place, counted from 0, at which the process aborts. At the place that `QPIEN_TEST_PANIC_AT` names it panics
-//! and quotes data.
+//! Marks points between two steps of a delivery at which a test can end the process. `QPIEN_TEST_DIE_AT` is the
+//! number of the point, counted from 0, at which the process aborts. At the point whose number is in
+//! `QPIEN_TEST_PANIC_AT`, the process panics with a message that quotes data.
 //!
-//! Only a debug build reads the two variables; in a release build the places do nothing.
+//! Only a debug build reads the two variables; in a release build the points do nothing.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +12,8 @@ static PANIC_AT: LazyLock<Option<u64>> = LazyLock::new(|| told("QPIEN_TEST_PANIC
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
 #[allow(clippy::missing_panics_doc)] // in a test, on purpose
-/// Marks a step that is done, or about to be done. The process may die here as if it were killed, without an
-/// answer or a clean-up.
+/// Marks a point before or after a step. A test may end the process here as if it were killed, without an answer or a
+/// clean-up.
 pub fn point() {
     if DIE_AT.is_none() && PANIC_AT.is_none() {
         return;

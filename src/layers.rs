@@ -1,10 +1,11 @@
-//! Tests that imports between the modules of the crate point down. The allowed order is the table under "Layers" in
-//! the documentation of `lib.rs`, which this test reads.
+//! Tests that modules import only modules below them. The allowed order is the table under "Layers" in the
+//! documentation of `lib.rs`, which this test reads.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Returns the line in the table of each top-level module. Modules of one line may not import one another.
+/// Returns the number of the table's line for each top-level module. Modules in the same line may not import one
+/// another.
 fn lines() -> BTreeMap<String, usize> {
     let page = include_str!("lib.rs");
     let table = page.split("# Layers").nth(1).and_then(|rest| rest.split("```text").nth(1)).expect("the table");
@@ -54,7 +55,7 @@ fn room(path: &Path) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// Describes the imports that do not point down.
+/// Returns a message for each import of the module `room` that is not from a line below its own.
 fn wrong(lines: &BTreeMap<String, usize>, room: &str, imports: &[String]) -> Vec<String> {
     let Some(own) = lines.get(room) else { return vec![format!("{room} stands in no line of the table")] };
     let mut wrong = Vec::new();

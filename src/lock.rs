@@ -1,8 +1,9 @@
-//! Keeps two runs off the same files with an advisory lock on a small file. A run holds the lock until its end,
-//! and the system gives it back however the process ends. The file names its holder, so that a second run can say
-//! who works there.
+//! Prevents two runs from using the same files, by an advisory lock on a small file. A run holds the lock until its
+//! end, and the operating system releases it however the process ends. The file contains who holds the lock, so that
+//! a second run can report that.
 //!
-//! The file is ours or new. A link in its place is not followed, and a file with other content stays as it is.
+//! Only a new file or an earlier lock file is used. A symbolic link in its place is not followed, and a file with
+//! other content is not changed.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -14,13 +15,13 @@ use rustix::io::Errno;
 use crate::error::{Error, Kind, Result, quote};
 use crate::regular_file;
 
-/// A held lock. Dropping it gives the lock back.
+/// A held lock. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// Returns the lock's path beside a file: `state/qpien.db` -> `state/qpien.db.lock`.
+/// Returns the path of the lock file for a file: `state/qpien.db.lock` for `state/qpien.db`.
 pub fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -37,8 +38,9 @@ fn written(file: &mut File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Takes the lock at `path`. `what` names the locked thing in the error, and `holder` is written into the file. Fails
-/// with [`Kind::Locked`], naming the holder, if the lock is already held.
+/// Takes the lock at `path`. `what` names the locked files in the error, and `holder` is written into the lock file.
+/// Fails with [`Kind::Locked`], quoting the holder, if the lock is already held. Other errors mean that the file
+/// cannot be locked or written.
 pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let unwritable = |e: std::io::Error| {
         let kind = if regular_file::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
@@ -63,8 +65,8 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     Ok(Lock { _file: file })
 }
 
-/// Returns the error of a lock that cannot be taken. Some network file systems have no locks, or have none as
-/// they are mounted.
+/// Returns the error for a lock that cannot be taken. Some network file systems have no locks, or are mounted without
+/// them.
 fn unlockable(path: &Path, error: &std::io::Error) -> Error {
     const NONE: [Errno; 4] = [Errno::NOLCK, Errno::NOTSUP, Errno::NOSYS, Errno::INVAL];
     let has_none = error.raw_os_error().is_some_and(|code| NONE.iter().any(|errno| errno.raw_os_error() == code));

@@ -1,9 +1,9 @@
-//! Writes log lines to standard error, and the program's output to standard output. No log holds a secret, a
-//! token or a message body. Because of that promise only this program's own lines can be made verbose; libraries
-//! make no such promise.
+//! Writes log lines to standard error, and the program's output to standard output. No log contains a secret, a token
+//! or a message body. Libraries do not promise that, so only this program's own log lines can be made verbose.
 //!
-//! Everything that is printed passes a guard. Even if a line quotes a server or a file, no character in it steers a
-//! terminal, turns the direction of writing or hides ([`crate::error::is_plain`]), and a log line stays one line.
+//! Everything that is printed passes a filter. Even if a line quotes a server or a file, no character in it steers a
+//! terminal, turns the direction of writing or is invisible ([`crate::error::is_plain`]), and a log line stays one
+//! line.
 //!
 //! While progress bars are on the screen, lines are printed above them.
 
@@ -22,10 +22,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::error::{BELOW, Error, Kind, Result, escape, is_plain};
 
-/// The variable that sets how much this program logs: error, warn, info, debug, trace.
+/// The environment variable that sets how much this program logs: error, warn, info, debug, trace.
 pub const VARIABLE: &str = "QPIEN_LOG";
 
-/// How log lines are written: text for people, JSON for machines.
+/// The format of log lines: text for people, JSON for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// Lines of text.
@@ -36,17 +36,18 @@ pub enum LogFormat {
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
-/// Why standard output was cut.
+/// The error that kept standard output from being written completely.
 static CUT: OnceLock<String> = OnceLock::new();
 /// Whether log lines are coloured.
 static COLOR: AtomicBool = AtomicBool::new(false);
 
-/// Returns the bars above which log lines are printed.
+/// Returns the progress bars of the screen. Log lines are printed above them.
 pub fn bars() -> &'static MultiProgress {
     BARS.get_or_init(MultiProgress::new)
 }
 
-/// Prints the last word of a failed command: the cause and the next step. People get two lines, machines one object.
+/// Prints why a command failed, and what the operator should do next (`hint`). In text format that is two lines, in
+/// JSON one object.
 pub fn failed(cause: &str, hint: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => tracing::error!(hint, "{cause}"),
@@ -54,19 +55,20 @@ pub fn failed(cause: &str, hint: &str) {
     }
 }
 
-/// Returns a cause with the lines that stand below it ([`crate::error::Error::above`]). All other line
-/// breaks are escaped.
+/// Returns `cause` with its line breaks escaped, except those before the lines that [`crate::error::Error::above`]
+/// added.
 fn listed(cause: &str) -> String {
     cause.split(BELOW).map(escape).collect::<Vec<_>>().join(BELOW)
 }
 
-/// Returns the span in which one account of many runs. Every line that is logged in it names the account, at every
-/// level and with `--quiet`, too.
+/// Returns the tracing span for one account of a run over several accounts. Every line that is logged in the span
+/// names the account, at every level and with `--quiet`, too.
 pub fn of_account(account: &str) -> tracing::Span {
     tracing::error_span!("run", %account)
 }
 
-/// Prints how far a run is, where no bars are shown. Machines get an object, as for every other line.
+/// Prints the progress of a run as a line, if no progress bars are shown. With JSON logs the line is an object.
+/// `account` is the account that the line is about, or `None` if it is about no particular one.
 pub fn progress(account: Option<&str>, line: &str) {
     let text = match (FORMAT.get(), account) {
         (Some(LogFormat::Json), _) => {
@@ -82,8 +84,8 @@ pub fn progress(account: Option<&str>, line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", guarded(&text, |_| false));
 }
 
-/// Returns the text with a JSON escape in place of every character that is neither plain nor let through. Inside a
-/// JSON object such an escape means the same character.
+/// Returns `text` with a JSON escape for every character that is neither plain nor accepted by `let_through`. Inside
+/// a JSON object, such an escape means the same character.
 fn guarded(text: &str, let_through: impl Fn(char) -> bool) -> Cow<'_, str> {
     if text.chars().all(|c| is_plain(c) || let_through(c)) {
         return Cow::Borrowed(text);
@@ -101,14 +103,14 @@ fn guarded(text: &str, let_through: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Prints a line to standard output, as [`telemetry::print`](print()) does.
+/// Formats a line as `println!` does, and prints it to standard output through the filter of `logging::print`.
 #[macro_export]
 macro_rules! say {
     ($($text:tt)*) => { $crate::logging::print(&format!("{}\n", format_args!($($text)*))) };
 }
 
-/// Prints text to standard output. A closed pipe is not an error, because the reader has read enough. [`printed`]
-/// reports any other failure.
+/// Prints text to standard output. A closed pipe is not an error, because its reader wanted no more. Any other
+/// failure is remembered, and [`printed`] reports it.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let text = guarded(text, |c| matches!(c, '\n' | '\t'));
@@ -118,8 +120,8 @@ pub fn print(text: &str) {
     }
 }
 
-/// Fails if any text that this process printed could not be written, because a reader would take the
-/// rest for the whole.
+/// Returns an error if some text that this process printed could not be written. A reader would otherwise take the
+/// incomplete output for the complete one.
 pub fn printed() -> Result<()> {
     match CUT.get() {
         None => Ok(()),
@@ -129,7 +131,8 @@ pub fn printed() -> Result<()> {
     }
 }
 
-/// Starts logging.
+/// Starts logging in this format. `quiet` allows only errors. `verbose` is the number of `-v` flags. With neither,
+/// the variable [`VARIABLE`] sets the level, or else it is warnings.
 pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
     let level = match (quiet, verbose) {
         (true, _) => LevelFilter::ERROR,
@@ -154,7 +157,7 @@ fn from_environment() -> Option<LevelFilter> {
     std::env::var(VARIABLE).ok()?.parse().ok()
 }
 
-/// Writes each line to standard error, above the bars.
+/// Writes each log line to standard error, above the progress bars.
 struct Above;
 
 impl<'w> MakeWriter<'w> for Above {

@@ -1,26 +1,27 @@
-//! Tells the addresses of this machine from all others. Requests to this machine go there directly. Otherwise a
-//! proxy, which the environment names for the outside world, would get the client secret and the token in clear text.
+//! Recognises hosts that are this machine itself. Requests to this machine do not use a proxy. Otherwise a proxy that
+//! is configured for the internet would get the client secret and the token in clear text.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Returns whether `host`, as it stands in a URL, is this machine by its form alone. That is an address of
-/// `127.0.0.0/8`, `::1`, `0.0.0.0` or `::` (the last two lead here, too), such an IPv4 address mapped into IPv6,
-/// `localhost`, or any name that ends in `.localhost`.
+/// Returns whether `host`, the host part of a URL, is by its form alone this machine. That is an address in
+/// `127.0.0.0/8`, `::1`, `0.0.0.0` or `::` (the last two also lead to this machine), such an IPv4 address mapped into
+/// IPv6, `localhost`, or any name that ends in `.localhost`.
 ///
 /// A name that only *resolves* to this machine does not count, because its address may change.
 pub fn is_loopback(host: &str) -> bool {
     is_localhost(host) || address(host).is_some_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
-/// Returns whether `host` is `localhost` or a name below it, with or without the dot of the root. These names are
-/// reserved for this machine (RFC 6761), but a resolver may send them elsewhere, so resolve them with [`ADDRESSES`].
+/// Returns whether `host` is `localhost` or ends in `.localhost`, with or without a final dot. These names are
+/// reserved for this machine (RFC 6761). A resolver may still send them elsewhere, so callers use [`ADDRESSES`] for
+/// them.
 pub fn is_localhost(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Returns whether a request to `host` stays on this machine or its link: a loopback address, or one at which a cloud
-/// serves the machine's own credentials over plain HTTP.
+/// Returns whether a request to `host` stays on this machine or its local link: a loopback address, or an address at
+/// which a cloud provider serves the machine's own credentials over plain HTTP.
 pub fn is_near(host: &str) -> bool {
     is_loopback(host)
         || address(host).is_some_and(|ip| match ip {
@@ -30,10 +31,11 @@ pub fn is_near(host: &str) -> bool {
         })
 }
 
-/// The addresses to which the names of [`is_localhost`] resolve.
+/// The addresses that are used for the names that [`is_localhost`] accepts.
 pub const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// Returns the address that `host` writes. An IPv4 address inside an IPv6 one is returned as IPv4.
+/// Returns `host` as an IP address, or `None` if it is a name. An IPv4 address inside an IPv6 one is returned as
+/// IPv4.
 fn address(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }

@@ -1,7 +1,8 @@
-//! Reads and writes moments: as the API sends them, and as files hold them. A moment is a number of microseconds
-//! since 1970 in UTC, in the years 1 to 9999. A text that cannot be read, or lies beyond these years, gives `None`.
+//! Parses and formats moments: as the API sends them, and as files contain them. A moment is a number of microseconds
+//! since 1970 in UTC, in the years 1 to 9999. Parsing returns `None` for a string that is not a moment or is outside
+//! these years.
 //!
-//! Nothing here goes through `jiff::Timestamp`, which ends a day before the year 9999 does. Numbers are read digit by
+//! `jiff::Timestamp` is not used here, because it ends a day before the year 9999 does. Numbers are read digit by
 //! digit, because a 64-bit float of seconds does not hold today's microseconds exactly.
 
 use jiff::civil::{DateTime, Time};
@@ -9,17 +10,18 @@ use jiff::fmt::temporal::{Pieces, PiecesOffset};
 
 use crate::streams::DateForm;
 
-/// The first and the last moment: `0001-01-01T00:00:00Z` and `9999-12-31T23:59:59.999999Z`.
+/// The range of valid moments, in microseconds since 1970: from `0001-01-01T00:00:00Z` to
+/// `9999-12-31T23:59:59.999999Z`.
 pub const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 const DAY: i64 = 86_400_000_000;
-/// The most digits that are read exactly, because 10^36 fits into 128 bits. If a further digit is not zero, the
-/// moment is reported as cut.
+/// The most digits of a number that are read exactly, because 10^36 fits into 128 bits. If a further digit is not
+/// zero, the moment is reported as inexact.
 const DIGITS: usize = 36;
 
-/// Reads a text, or the digits of a number, in this form. Returns the moment in microseconds and whether it is exact.
-/// Anything finer than a microsecond is rounded down.
+/// Parses a moment that is written in this form. `text` is a string's content, or the digits of a number. Returns the
+/// moment in microseconds since 1970, and whether it is exact. A fraction of a microsecond is rounded down.
 pub fn read(text: &str, form: DateForm) -> Option<(i64, bool)> {
     match form {
         DateForm::Iso8601 => read_text(text),
@@ -28,8 +30,9 @@ pub fn read(text: &str, form: DateForm) -> Option<(i64, bool)> {
     }
 }
 
-/// Reads a date and a time with or without an offset from UTC; without one the text is UTC. A zone by its name alone
-/// gives `None`, because its meaning differs from machine to machine.
+/// Parses a date and a time with or without an offset from UTC; without one it counts as UTC. Returns the moment in
+/// microseconds since 1970, and whether it is exact. Returns `None` for a time zone given by name only, because its
+/// meaning differs from machine to machine.
 pub fn read_text(text: &str) -> Option<(i64, bool)> {
     let pieces = Pieces::parse(text).ok()?;
     let offset = match pieces.offset() {
@@ -46,7 +49,8 @@ pub fn read_text(text: &str) -> Option<(i64, bool)> {
     Some((micros, nanoseconds % 1000 == 0 && !is_leap))
 }
 
-/// Reads a decimal number of units of 10^`places` microseconds.
+/// Parses a decimal number whose unit is 10^`places` microseconds. Returns the moment in microseconds since 1970, and
+/// whether it is exact.
 fn read_number(text: &str, places: i64) -> Option<(i64, bool)> {
     let text = text.trim();
     let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
@@ -77,14 +81,14 @@ fn read_number(text: &str, places: i64) -> Option<(i64, bool)> {
     Some((i64::try_from(micros).ok().filter(|micros| YEARS.contains(micros))?, !is_cut))
 }
 
-/// Writes a moment as RFC 3339 in UTC with six decimal places. A moment beyond the years 1 to 9999, which no reader
-/// here returns, gets the longer year and the sign of ISO 8601.
+/// Formats a moment, in microseconds since 1970, as RFC 3339 in UTC with six decimal places. A moment outside the
+/// years 1 to 9999, which parsing never returns, gets the longer year and the sign of ISO 8601.
 pub fn text(micros: i64) -> String {
     let (date, second, micro) = parts(micros);
     format!("{date}T{:02}:{:02}:{:02}.{micro:06}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
-/// Writes a moment without the fraction of its second. The text is never later than the moment.
+/// Formats a moment, in microseconds since 1970, as RFC 3339 in UTC with whole seconds, rounded down.
 pub fn text_of_second(micros: i64) -> String {
     let (date, second, _) = parts(micros);
     format!("{date}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)

@@ -1,9 +1,9 @@
-//! Reads every number from outside: from a server's body or headers, from a manifest, from a job file. A
-//! number that passes is finite and in range. Any other text is not a number, and the caller goes on as if the
-//! field were missing.
+//! Parses every number from outside: from a server's body or headers, from a manifest, from a job file. A number that
+//! is accepted is finite and in range. Any other text gives `None`, and the caller continues as if the value were
+//! missing.
 //!
-//! `f64`'s own parser takes `NaN`, `inf` and `1e400` for numbers, and `Duration::from_secs_f64` panics on each of
-//! them. A cast with `as` hides the rest: it makes 0 of NaN and the largest integer of infinity.
+//! `f64`'s own parser accepts `NaN`, `inf` and `1e400`, and `Duration::from_secs_f64` panics on each of them. A cast
+//! with `as` hides the problem: it turns NaN into 0 and infinity into the largest integer.
 
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 /// mirror's 64-bit columns.
 pub const MOST: u64 = 1 << 53;
 
-/// Reads a finite decimal number, such as `1.5` or `-2e3`.
+/// Parses a finite decimal number, such as `1.5` or `-2e3`. Returns `None` for any other text.
 pub fn finite(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|n: &f64| n.is_finite())
 }
 
-/// Reads a count: a whole number from 0 to [`MOST`], also if it is written as `7.0` or `7e0`.
+/// Parses a count: an integer from 0 to [`MOST`], which may be written as `7.0` or `7e0`. Returns `None` for any
+/// other text.
 pub fn count(text: &str) -> Option<u64> {
     if let Ok(whole) = text.trim().parse::<u64>() {
         return Some(whole).filter(|n| *n <= MOST);
@@ -28,7 +29,7 @@ pub fn count(text: &str) -> Option<u64> {
     Some(n as u64)
 }
 
-/// Returns the largest whole number up to `value`, and whether `value` is whole. `None` if it does not
+/// Returns `value` rounded down to an integer, and whether it was an integer already. Returns `None` if it does not
 /// fit into an `i64`.
 pub fn floor(value: f64) -> Option<(i64, bool)> {
     // 2^63 is the first value that does not fit; -2^63 fits.
@@ -38,7 +39,7 @@ pub fn floor(value: f64) -> Option<(i64, bool)> {
     (-BEYOND..BEYOND).contains(&whole).then(|| (whole as i64, value.fract() == 0.0))
 }
 
-/// Returns `n` seconds, but at most `most`. `None` if `n` is negative or not finite.
+/// Returns a duration of `n` seconds, but at most `most`. Returns `None` if `n` is negative or not finite.
 pub fn seconds(n: f64, most: Duration) -> Option<Duration> {
     if !n.is_finite() || n < 0.0 {
         return None;
@@ -46,13 +47,13 @@ pub fn seconds(n: f64, most: Duration) -> Option<Duration> {
     Duration::try_from_secs_f64(n.min(most.as_secs_f64())).ok()
 }
 
-/// Reads a count of a manifest. A count above [`MOST`] is an error.
+/// Deserializes a count in a manifest. A count above [`MOST`] is an error.
 pub fn read_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let n = u64::deserialize(deserializer)?;
     if n <= MOST { Ok(n) } else { Err(D::Error::custom("a number is above 2^53")) }
 }
 
-/// Reads a seq of a manifest. A negative seq, or one above [`MOST`], is an error.
+/// Deserializes a seq in a manifest. A negative seq, or one above [`MOST`], is an error.
 pub fn read_seq<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     read_count(deserializer).and_then(|n| i64::try_from(n).map_err(D::Error::custom))
 }

@@ -1,8 +1,8 @@
-//! Handles a panic, which is a defect of this program. It shows the place of the panic, and its message only if that
-//! is a constant of the source. The process ends with the exit code of a failed run.
+//! Handles a panic, which is a defect of this program. Prints the source location of the panic, and the panic's
+//! message only if it is a constant of the source. The process ends with the exit code of a failed run.
 //!
-//! Any other message may quote data: for example, a slice inside a character quotes the whole text. Rust's own exit
-//! code, 101, is not used because it is not among the documented ones that cron jobs rely on.
+//! Any other message may quote data: for example, slicing a string inside a character quotes the complete string.
+//! Rust's own exit code, 101, is not used because it is not among the documented ones that cron jobs rely on.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -12,7 +12,7 @@ use tokio::task::JoinError;
 use crate::error::{Error, Kind, Result};
 use crate::logging;
 
-/// Installs the panic hook, after which no panic quotes data.
+/// Installs a panic hook that never prints data.
 pub fn keep_quiet() {
     panic::set_hook(Box::new(|info| {
         logging::failed(
@@ -27,19 +27,21 @@ fn told(info: &PanicHookInfo<'_>) -> String {
     format!("a defect of this program at {place}{}", words(info.payload()))
 }
 
-/// Returns the message of a panic that was written without values, or an empty text.
+/// Returns the message of a panic if it is a constant, with `: ` before it; otherwise an empty string.
 fn words(payload: &(dyn Any + Send)) -> String {
     payload.downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default()
 }
 
-/// Returns the result of `work`, or [`Kind::Internal`] if it panicked. The hook has reported the panic by then.
+/// Runs `work` and returns its result, or [`Kind::Internal`] if it panicked. The hook has then already reported the
+/// panic.
 pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::new(Kind::Internal, WAS_TOLD)))
 }
 
 const WAS_TOLD: &str = "it ended by a defect of this program, which is told above";
 
-/// Converts a task that ended without a result. Tokio's own message quotes the panic's.
+/// Converts the error of a task that panicked or was cancelled. Tokio's own message is not used, because it quotes
+/// the panic's message.
 impl From<JoinError> for Error {
     fn from(ended: JoinError) -> Error {
         Error::new(Kind::Internal, if ended.is_panic() { WAS_TOLD } else { "a task was given up" })

@@ -1,12 +1,12 @@
-//! Writes counts and sizes as people read them.
+//! Formats counts and sizes for people.
 
-/// Writes a count with its noun: `1 record`, `2 records`.
+/// Formats a count with its noun: `1 record`, `2 records`.
 pub fn counted(n: u64, what: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{n} {what}{plural}")
 }
 
-/// Writes a number of bytes, with one decimal place from 1 kB on: `512 B`, `4.1 kB`, `1.5 GB`.
+/// Formats a number of bytes, with one decimal place from 1 kB on: `512 B`, `4.1 kB`, `1.5 GB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {

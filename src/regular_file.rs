@@ -1,11 +1,12 @@
-//! Opens regular files only, and makes private files and folders. It never follows a link at the end of a path, waits
-//! for a pipe, or hands out anything but a regular file. The folders before the end are the user's own choice.
+//! Opens regular files only, and creates private files and folders. If the path's last component is a symbolic link,
+//! it is not followed. A pipe is not waited for, and nothing but a regular file is returned. The user chooses the
+//! folders in the path, so links there are followed.
 //!
-//! A plain open is not safe. A name to write may be a link that somebody has made to a file that is not ours; a name
-//! to read may be a pipe without a writer, or a device without an end.
+//! A plain open is not safe. A file to write may be a symbolic link, made by somebody else, to a file that is not
+//! ours; a file to read may be a pipe without a writer, or a device without an end.
 //!
-//! Only its own user may read what a run keeps for itself (its mirror, its locks, the budget's window), because that
-//! holds people's data, or says whose data it is.
+//! Only the user who runs the program may read what a run keeps for itself (its mirror, its locks, the budget's
+//! window), because these contain people's data, or show whose data it is.
 
 use std::fmt;
 use std::fs::{DirBuilder, File};
@@ -17,7 +18,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// Describes what lies at a name instead of a regular file.
+/// The error that there is something other than a regular file at a path. It states what there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAFile(&'static str);
 
@@ -35,12 +36,12 @@ impl From<NotAFile> for io::Error {
     }
 }
 
-/// Returns whether an error says that something other than a regular file lies there.
+/// Returns whether an error means that there is something other than a regular file at the path.
 pub fn is_not_a_file(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<NotAFile>)
 }
 
-/// Returns whether an error says that the disk, or its user's quota, is full.
+/// Returns whether an error means that the disk, or the user's quota on it, is full.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -48,13 +49,13 @@ pub fn is_full(error: &io::Error) -> bool {
 const READ: OFlags = OFlags::RDONLY;
 const ALWAYS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 
-/// The mode of a file that only its user may read and write.
+/// The permissions of a file that only its user may read and write.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// The mode of a folder for private files.
+/// The permissions of a folder that only its user may enter.
 const PRIVATE_FOLDER: u32 = 0o700;
 
-/// Opens a small file of ours for reading and writing, and makes it if it is missing. A file with a second name (a
-/// hard link) is refused.
+/// Opens a file that this program owns for reading and writing, and creates it if it is missing. Makes it private.
+/// Fails for a file with a second name (a hard link).
 pub fn own(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | ALWAYS;
     let file = regular(rustix::fs::open(path, flags, PRIVATE), CWD, path)?;
@@ -65,25 +66,25 @@ pub fn own(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes sure that a file exists and that only its user may read it.
+/// Creates a file if it is missing, and makes sure that only its user may read it.
 pub fn private(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDWR | OFlags::CREATE | ALWAYS;
     regular(rustix::fs::open(path, flags, PRIVATE), CWD, path).map(|file| narrow(&file))
 }
 
-/// Makes a file private if it exists. Errors are ignored.
+/// Makes sure that only its user may read a file, if the file exists. Errors are ignored.
 pub fn keep_private(path: &Path) {
     if let Ok(file) = regular(rustix::fs::open(path, READ | ALWAYS, Mode::empty()), CWD, path) {
         narrow(&file);
     }
 }
 
-/// Makes a folder that only its user may enter, and the missing folders before it. An existing folder stays as it is.
+/// Creates a folder that only its user may enter, and its missing parent folders. An existing folder is not changed.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path)
 }
 
-/// Removes all permissions of the group and of others. A file of another user stays as it is.
+/// Removes all permissions of the group and of others from a file. A file of another user is not changed.
 fn narrow(file: &File) {
     let is_wider = |stat: rustix::fs::Stat| Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
     if rustix::fs::fstat(file).is_ok_and(is_wider) {
@@ -91,19 +92,19 @@ fn narrow(file: &File) {
     }
 }
 
-/// Opens a file for reading, relative to an open folder.
+/// Opens the regular file `name` in an open folder for reading.
 pub fn read_at(folder: impl AsFd, name: &str) -> io::Result<File> {
     let opened = rustix::fs::openat(&folder, name, READ | ALWAYS, Mode::empty());
     regular(opened, folder.as_fd(), Path::new(name))
 }
 
-/// Opens a folder relative to an open folder.
+/// Opens the folder `name` in an open folder.
 pub fn folder_at(folder: impl AsFd, name: &str) -> io::Result<OwnedFd> {
     let opened = rustix::fs::openat(&folder, name, READ | ALWAYS | OFlags::DIRECTORY, Mode::empty());
     opened.map_err(|errno| open_error(errno, folder, Path::new(name)))
 }
 
-/// Returns whether a regular file lies at a name in an open folder.
+/// Returns whether there is a regular file with this name in an open folder. Fails only if that cannot be found out.
 pub fn is_at(folder: impl AsFd, name: &str) -> io::Result<bool> {
     match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
@@ -120,7 +121,8 @@ fn regular(opened: Result<OwnedFd, Errno>, folder: impl AsFd, path: &Path) -> io
     }
 }
 
-/// Returns the error of a failed open. If the kind of the file there made it fail, the error says which kind that is.
+/// Returns the error for a failed open. If the open failed because of what is at the path, such as a pipe, the error
+/// states that.
 fn open_error(errno: Errno, folder: impl AsFd, path: &Path) -> io::Error {
     let found = rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW);
     match (errno, found.map(|stat| FileType::from_raw_mode(stat.st_mode))) {

@@ -1,13 +1,13 @@
-//! Holds a text that must not be shown. It has no `Display`, its `Debug` is `[hidden]`, and code that needs the text
-//! itself says so by calling [`Secret::reveal`].
+//! Holds a string that must not be shown. The type has no `Display`, its `Debug` is `[hidden]`, and code that needs
+//! the string itself must call [`Secret::reveal`].
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// Returns a variable's value as one line, without a byte order mark or spaces around it, because secrets that come
-/// from files often end in a line break. Fails if a control character is left. The error names the variable, and
-/// never its value.
+/// Returns the value of the environment variable `name` without spaces, line breaks and a byte order mark around it,
+/// because secrets that come from files often end in a line break. Fails if it still contains a control character.
+/// The error names the variable, and never its value.
 pub fn line<'v>(name: &str, value: &'v str) -> Result<&'v str> {
     let line = value.trim_start_matches('\u{feff}').trim();
     if line.contains(char::is_control) {
@@ -21,18 +21,18 @@ pub fn line<'v>(name: &str, value: &'v str) -> Result<&'v str> {
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Creates a secret from `text`.
     pub fn new(text: String) -> Self {
         Secret(text)
     }
 
-    /// Returns the text itself, for a request's header or body, never for a log.
+    /// Returns the secret itself. It may go into a request's header or body, never into a log.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Returns `text`, which other people wrote, with this secret replaced by `[hidden]`. It finds the secret whole,
-    /// as a JSON escape, and cut off by the `…` at the end of a quotation.
+    /// Returns `text`, which comes from outside, with this secret replaced by `[hidden]`. Also recognises the secret
+    /// as a JSON escape, and its beginning if `…` at the end of a quotation has cut it off.
     pub fn hide_in(&self, text: &str) -> String {
         if self.0.len() < SHORTEST {
             return text.to_owned();
@@ -49,7 +49,7 @@ impl Secret {
 
 const HIDDEN: &str = "[hidden]";
 
-/// The shortest text, in bytes, that is treated as a secret. Anything shorter would be found in many words.
+/// The shortest secret, in bytes, that is searched for. Anything shorter would be found in many words.
 const SHORTEST: usize = 4;
 
 impl fmt::Debug for Secret {

@@ -1,22 +1,22 @@
-//! Names what is set aside: records and lists that cannot be read although everything around them can.
+//! Describes records and lists that are set aside: they cannot be read, although everything around them can.
 //!
-//! One record of which the server always fails to resolve a field must not hold up a whole stream. So the record is
-//! named with the reason, the mirror keeps its copy of it, and the rest is delivered with exit code 3. Each run tries
-//! the record again.
+//! The server may always fail to return a field of one record. That must not hold up a complete stream. So the record
+//! is reported with the reason, the mirror keeps its copy of it, and the rest is delivered with exit code 3. Each run
+//! tries the record again.
 
 /// A record or a list that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// The thing that was set aside.
+    /// What was set aside.
     pub what: What,
     /// The reason why it cannot be read, in one line for the operator.
     pub why: String,
 }
 
-/// The first character of a placeholder id, which no real id has.
+/// The first character of a placeholder id. No real id has it.
 const NO_ID: char = '\0';
 
-/// Returns whether an id is a placeholder, not the id of a record.
+/// Returns whether an id is a placeholder ([`What::placeholder`]) and not the id of a record.
 pub fn is_no_id(id: &str) -> bool {
     id.starts_with(NO_ID)
 }
@@ -26,14 +26,15 @@ pub fn is_no_id(id: &str) -> bool {
 pub enum What {
     /// A record, by its id.
     Record(Box<str>),
-    /// A row of a list, counted from 0, whose id is not known.
+    /// A row whose id is not known, by its position in the list, counted from 0.
     Row(u64),
-    /// The whole list that belongs to the record with this id.
+    /// A complete list, by the id of its parent record.
     List(Box<str>),
 }
 
 impl What {
-    /// Returns the id of the row that stands in its place on a page. A row or a list gets an id that no record has.
+    /// Returns the id that represents this on a page. For a record it is the record's own id; a row or a list gets a
+    /// placeholder, which is no record's id.
     pub fn placeholder(&self) -> Box<str> {
         match self {
             What::Record(id) => id.clone(),
@@ -41,7 +42,7 @@ impl What {
         }
     }
 
-    /// Returns its name in manifests and reports: an id, or the place of a row, counted from 1.
+    /// Returns its name in manifests and reports: an id, or `row N` with the position counted from 1.
     pub fn name(&self) -> String {
         match self {
             What::Record(id) | What::List(id) => id.to_string(),
@@ -49,7 +50,7 @@ impl What {
         }
     }
 
-    /// Returns its kind, as the mirror stores it.
+    /// Returns the word for its kind in the mirror: `record`, `row` or `list`.
     pub fn kind(&self) -> &'static str {
         match self {
             What::Record(_) => "record",

@@ -1,12 +1,12 @@
-//! Holds the rule that no two types which leave their module have the same name, so that a name in a signature or in a
-//! message of the compiler leads to one file.
+//! Tests that no two types that are visible outside their module have the same name, so that a name in a signature or
+//! in a message of the compiler leads to one file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::layers::files;
 
-/// Returns the names of the types that a file shows to other modules.
+/// Returns the names of the types that a file makes visible to other modules.
 fn shown(text: &str) -> Vec<&str> {
     let code = text.lines().take_while(|line| *line != "mod tests {");
     let declared = code.filter_map(|line| {

@@ -1,16 +1,17 @@
-//! States what a walk has proven about its list. The arguments are windows that overlap in untouched rows, and two
-//! passes that read the same.
+//! Defines the verdict: how completely a walk has read its list. The evidence is windows that overlap in unchanged
+//! rows, or two passes that read the same.
 
 use std::fmt;
 
-/// Describes what was proven for a walk, or for all the walks of a stream.
+/// Describes how completely a walk, or all the walks of a stream, have read their lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Two passes read the same, so the list stood exactly like that between them.
+    /// Two passes read the same rows, so the list was exactly like that between them.
     Proven,
-    /// Neighbouring windows overlap in rows that did not change meanwhile, so no unchanged row was missed.
+    /// Neighbouring windows overlap in rows that did not change meanwhile, so no record that was there all along was
+    /// missed.
     Continuous,
-    /// No argument makes the walk complete. The text says why.
+    /// The walk is not shown to be complete. The text says why.
     Incomplete(String),
 }
 
@@ -19,12 +20,12 @@ pub enum Verdict {
 pub struct Moved {
     /// The number of records that the walk had missed and the closing readings found.
     pub found: u64,
-    /// The estimated number of records that were there all along and may still be missing.
+    /// The estimated number of records that were in the list all along and may still be missing.
     pub may_miss: f64,
 }
 
 impl Verdict {
-    /// Returns the word for manifests, summaries and the mirror.
+    /// Returns the verdict's word for manifests, summaries and the mirror: `proven`, `continuous` or `incomplete`.
     pub fn word(&self) -> &'static str {
         match self {
             Verdict::Proven => "proven",
@@ -41,12 +42,13 @@ impl Verdict {
         }
     }
 
-    /// Returns whether some argument makes the walk complete.
+    /// Returns whether the walk is shown to be complete, as `proven` or `continuous`.
     pub fn is_complete(&self) -> bool {
         !matches!(self, Verdict::Incomplete(_))
     }
 
-    /// Returns the verdict with this word. An unknown word gives [`Verdict::Incomplete`].
+    /// Returns the verdict for a word of [`Verdict::word`]. `why` is the reason of an incomplete one. An unknown word
+    /// gives [`Verdict::Incomplete`].
     pub fn from_words(word: &str, why: Option<String>) -> Verdict {
         match word {
             "proven" => Verdict::Proven,

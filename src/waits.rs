@@ -1,9 +1,9 @@
-//! Tells people what a run waits for. Any wait of more than ten seconds says why it waits, since when, and until when
-//! at the latest. It says so in the progress of the run while it lasts, and in a log line when it begins, but at most
-//! every five minutes for the same subject.
+//! Shows people what a run waits for. For each wait of more than ten seconds it shows why the run waits, since when,
+//! and until when at the latest. The run's progress shows this while the wait lasts. A log line shows it when the
+//! wait begins, but at most every five minutes for the same subject.
 //!
-//! All code that waits reports it here, whatever it waits for. Failing requests count as one wait, from the first
-//! failure to the first answer, however many questions are asked again and however short each pause is.
+//! All code that waits reports its waits here. Failing requests count as one wait, from the first failure to the
+//! first answer, however many questions are asked again and however short each pause is.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,12 +15,12 @@ use tokio::time::{Instant, timeout};
 
 use crate::clock::{self, human};
 
-/// Longer waits than this are shown.
+/// The longest wait that is not shown.
 pub const LONG: Duration = Duration::from_secs(10);
 /// The least time between two log lines about the same subject.
 const AGAIN: Duration = Duration::from_secs(300);
 
-/// The waits of a run that are under way.
+/// The waits of a run that are under way, and those of which a log line was written.
 #[derive(Default)]
 pub struct Waits {
     state: Mutex<State>,
@@ -31,7 +31,7 @@ struct State {
     next: u64,
     current: BTreeMap<u64, Wait>,
     failing: Option<Failing>,
-    /// When a wait was last logged, by subject.
+    /// The moment at which a wait was last logged, by its subject.
     told: BTreeMap<&'static str, Instant>,
 }
 
@@ -62,8 +62,8 @@ impl Wait {
 }
 
 impl Waits {
-    /// Begins a wait that lasts at most `at_most`. `subject` is one word for all waits of its kind. The wait is over
-    /// when the returned guard is dropped.
+    /// Begins a wait that lasts at most `at_most`. `subject` is one word for all waits of this kind; `why` is shown
+    /// as the reason. The wait ends when the returned guard is dropped.
     pub fn begin(&self, subject: &'static str, why: impl Display, at_most: Duration) -> OpenWait<'_> {
         let mut state = self.state();
         let number = state.next;
@@ -80,7 +80,8 @@ impl Waits {
         OpenWait { waits: self, number }
     }
 
-    /// Waits for `future`, which takes at most `at_most`, and reports the wait once it has lasted ten seconds.
+    /// Waits for `future`, which takes at most `at_most`, and returns its output. Reports the wait once it has lasted
+    /// ten seconds. `subject` is one word for all waits of this kind; `why` is shown as the reason.
     pub async fn through<F: Future>(
         &self,
         subject: &'static str,
@@ -97,7 +98,8 @@ impl Waits {
         future.await
     }
 
-    /// Notes that a request failed. It is made again after `pause`, and is tried for at most `left` more.
+    /// Notes that a request failed, for the reason `why`. It is repeated after `pause`, and retries end at the latest
+    /// after `left`.
     pub fn failed(&self, why: &str, pause: Duration, left: Duration) {
         let line = {
             let mut state = self.state();
@@ -122,7 +124,7 @@ impl Waits {
         }
     }
 
-    /// Notes that a request was answered, which ends a series of failures.
+    /// Notes that a request was answered, which ends a series of failures. If the series was logged, logs its end.
     pub fn answered(&self) {
         let over = self.state().failing.take();
         if let Some(Failing { begun, told: Some(_), .. }) = over {
@@ -130,8 +132,8 @@ impl Waits {
         }
     }
 
-    /// Returns the line of progress for a current long wait: failing requests if there are any, or else the
-    /// wait that ends last.
+    /// Returns a line for the run's progress about the current long wait: failing requests if there are any, or else
+    /// the wait that ends last. Returns `None` if there is no long wait.
     pub fn now(&self) -> Option<String> {
         let state = self.state();
         let failing = state.failing.as_ref().filter(|failing| failing.is_long || failing.begun.elapsed() > LONG);
@@ -144,7 +146,7 @@ impl Waits {
     }
 }
 
-/// Returns whether a wait for this subject is to be logged now, and if so notes that it was.
+/// Returns whether a wait with this subject is to be logged now. If so, records that it is.
 fn is_due(told: &mut BTreeMap<&'static str, Instant>, subject: &'static str) -> bool {
     let now = Instant::now();
     let is_due = told.get(subject).is_none_or(|told| now - *told >= AGAIN);
@@ -158,14 +160,14 @@ fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A wait, which is over when this is dropped.
+/// Marks a wait as under way until this guard is dropped.
 pub struct OpenWait<'w> {
     waits: &'w Waits,
     number: u64,
 }
 
 impl OpenWait<'_> {
-    /// Moves the beginning, and with it the end, so far back.
+    /// Moves the wait's beginning and end back by `ago`, because it began earlier.
     fn began(&mut self, ago: Duration) {
         if let Some(wait) = self.waits.state().current.get_mut(&self.number) {
             wait.since = wait.since.saturating_sub(milliseconds(ago));

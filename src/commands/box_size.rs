@@ -1,9 +1,9 @@
 //! Finds out whether a run's box (its limit of time or requests) is too small: which streams were not read to their
 //! end by any of the latest runs, because a box ended each of these runs.
 //!
-//! A run in a box continues where the run before it stopped, so one such run is no reason to worry. After three in a
-//! row that have not come to a stream's end, the stream's files grow old. Then the report says so, with what a
-//! reading takes and what the box holds.
+//! A run in a box continues where the run before it stopped, so one such run is no reason to worry. If three runs in
+//! a row have not come to a stream's end, the delivered data of that stream becomes old. Then the report names the
+//! stream, how many requests its reading takes, and how many the box allows.
 
 use serde::{Deserialize, Serialize};
 

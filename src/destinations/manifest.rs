@@ -92,18 +92,19 @@ pub struct FormatEntry {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ManifestEntry {
-    /// Whether the files are from this delivery:
+    /// Whether this delivery updated the stream's files:
     ///
-    /// - `published`: they are, and the stream is complete.
-    /// - `incomplete`: they are, although the stream is incomplete.
-    /// - `held`: they are from an earlier delivery, because the stream is incomplete now.
-    /// - `not in the job`: they are from an earlier delivery, and the job no longer names the stream.
+    /// - `published`: it did, and the stream is complete.
+    /// - `incomplete`: it did, although the stream is incomplete.
+    /// - `held`: it did not, because the stream is incomplete or one of its records is damaged.
+    /// - `not in the job`: it did not, because the job no longer names the stream.
     pub status: String,
     /// What the latest run has proven about the stream: `proven`, `continuous` or `incomplete`.
     pub verdict: String,
     /// Why the stream is incomplete, in this program's words, never in a server's. `None` if it is complete.
     pub why: Option<String>,
-    /// The server's claims about the list that the job tells the run to ignore, such as a wrong total.
+    /// The server's values about the list (`total`, `has_next`) that the job tells the run to ignore because they are
+    /// wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
     /// The number of records that moved while their list was read, and that a further reading found.

@@ -22,8 +22,8 @@
 //!   be files that no manifest names; the next delivery removes or replaces them. No reader sees half a file.
 //! - *A lost answer* (the step was done, but the answer did not arrive) is handled like any other crash.
 //! - A stream whose verdict is not complete is *held*, unless it lacks only records that were set aside: what was
-//!   delivered last stays, and its changes are delivered together once the stream is complete. With `publish =
-//!   "always"` it is delivered nevertheless, but never a stream with a damaged record.
+//!   delivered last stays, and its changes are delivered together once the stream is complete. With
+//!   `publish = "always"` it is delivered nevertheless, but never a stream with a damaged record.
 //! - A destination is refused before the first request in these cases (`delivery/preflight.rs` has a few more):
 //!   - Another mirror feeds it: seqs of different mirrors cannot be compared.
 //!   - It is ahead of the mirror: this mirror is an older copy of the one that fed it.
@@ -139,7 +139,8 @@ pub struct Offer {
     /// The number of records that a complete reading did not show but that are still delivered. The account may have
     /// that many fewer.
     pub suspects: u64,
-    /// The server's claims that the job tells the run to ignore, such as a wrong total.
+    /// The server's values about the list (`total`, `has_next`) that the job tells the run to ignore because they are
+    /// wrong.
     pub ignored: Vec<String>,
     /// The fingerprint of the masks that its rows go through, `""` for no mask. It reveals neither the masks nor
     /// their key.

@@ -22,7 +22,7 @@ use crate::streams::{ALL, DateForm, Dates, Stream};
 const SHIPPED: &str = include_str!("qpien.toml");
 
 impl Dialect {
-    /// Returns the dialect that comes with the program. Fails only if its file is wrong, which a test rules out.
+    /// Returns the dialect that comes with the program. Fails only if that dialect's file is wrong.
     pub fn shipped() -> Result<Dialect> {
         Dialect::with(&DialectLayer::default())
     }

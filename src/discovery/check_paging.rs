@@ -11,7 +11,7 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::{ColumnKind as Holds, DateForm, Stream};
 
-/// The page size of a check: enough rows to tell two pages apart.
+/// The page size of a check: enough rows to distinguish two pages.
 const SIZE: u32 = 2;
 /// The page size for a list that changes meanwhile: enough rows that a few changes do not make one page look like
 /// another.

@@ -74,7 +74,7 @@ fn begin(t: &Transaction<'_>, place: &WalkKey, round: i64, run: i64, now: i64, a
 pub struct Audited {
     /// The number of lists that audits read completely.
     pub lists: u64,
-    /// The number of these lists in which an audit found a missed record.
+    /// The number of audited lists in which an audit found a missed record.
     pub missed: u64,
     /// The number of missed records: the mirror lacked them, or held them as they were before a change.
     pub records: u64,

@@ -49,7 +49,7 @@ impl Lane {
 /// Identifies a walk: the lane, and the list that it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalkKey {
-    /// The lane.
+    /// The lane whose checkpoints the walk uses.
     pub lane: Lane,
     /// The stream whose list the walk reads.
     pub stream: Stream,

@@ -34,9 +34,9 @@ const NAMED: usize = 5;
 /// The marked records of a stream that are not written again yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwaitingReread {
-    /// The number of such records.
+    /// The number of marked records that are not written again yet.
     pub count: u64,
-    /// The id of one of these records, as an example.
+    /// The id of one of the records counted in `count`, as an example.
     pub first: String,
 }
 

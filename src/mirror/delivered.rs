@@ -10,7 +10,7 @@ use crate::streams::{self, Stream};
 /// The latest logged delivery of a stream to a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
-    /// The stream.
+    /// The stream that was delivered.
     pub stream: Stream,
     /// The kind of delivery: `snapshot` or `changes`.
     pub content: String,

@@ -198,7 +198,7 @@ pub struct Search {
     pub lane: Lane,
     /// The stream of the orphans.
     pub child: Stream,
-    /// The stream of their parents.
+    /// The stream of the orphans' parents.
     pub parent: Stream,
     /// The run in which the round began.
     pub round: i64,

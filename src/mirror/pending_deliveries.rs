@@ -22,7 +22,7 @@ pub struct Pin {
     pub destination: String,
     /// The name of the job that delivers the range.
     pub job: String,
-    /// The stream.
+    /// The stream whose changes are pinned.
     pub stream: Stream,
     /// The pinned range of seqs.
     pub range: SeqRange,
@@ -33,11 +33,11 @@ pub struct Pin {
 /// An entry of the log: a delivery of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedDelivery {
-    /// The stream.
+    /// The stream that was delivered.
     pub stream: Stream,
     /// The kind of delivery: `snapshot` or `changes`.
     pub content: &'static str,
-    /// The highest seq that was delivered.
+    /// The highest seq that the delivery contained.
     pub up_to_seq: i64,
     /// The number of records that were delivered.
     pub records: u64,
@@ -45,7 +45,7 @@ pub struct LoggedDelivery {
     pub delivery_id: Option<String>,
 }
 
-/// Draws a random id for a delivery.
+/// Returns a new random id for a delivery: 32 hexadecimal digits.
 pub fn draw_id(writer: &mut Writer) -> Result<String> {
     writer.transaction(|t| t.query_row("SELECT lower(hex(randomblob(16)))", [], |r| r.get(0)))
 }

@@ -45,7 +45,7 @@ impl ChangedSince {
             .prepare_cached("SELECT began, whole FROM reading WHERE stream = ? AND query = ?")?
             .query_row(params![stream.number(), query], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
-        // A reading in the future was dated by a wrong clock. It does not tell what has changed since it was made.
+        // A wrong clock dated a reading in the future. Such a date does not show what has changed since the reading.
         let fresh = |whole: &i64| self.now.saturating_sub(*whole) < self.full_every && !is_ahead(*whole, self.now);
         let known = known.filter(|(began, whole)| fresh(whole) && !is_ahead(*began, self.now));
         let Some((began, _)) = known else { return Ok(None) };

@@ -70,7 +70,7 @@ pub fn asked(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<HashSet<R
 pub struct NewIds {
     /// Fingerprints of the ids that the closing reading had not shown before.
     pub fresh: Vec<i64>,
-    /// The ids among these that the round has neither seen nor set aside in this list.
+    /// The ids counted in `fresh` that the round has neither seen nor set aside in this list.
     pub unseen: Vec<String>,
 }
 
@@ -145,11 +145,11 @@ pub fn not_shown_again(
 /// Records of a list that a closing reading did not show although the round has seen them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotShownAgain {
-    /// The number of these records.
+    /// The number of records that the closing reading did not show.
     pub count: u64,
     /// The number of records of the list that the round has seen.
     pub of: u64,
-    /// The ids of the first of these records.
+    /// The ids of the first of these records. There may be fewer than `count`.
     pub ids: Vec<String>,
 }
 

@@ -40,7 +40,7 @@ use crate::error::Result;
 /// A run that has begun, and its round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
-    /// The number of the run.
+    /// The number of the run that has begun.
     pub run: i64,
     /// The number of the round, counted per job and lane.
     pub round: i64,

@@ -173,7 +173,7 @@ impl Setting {
 /// The settings with which a run reads a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedWith {
-    /// The stream.
+    /// The stream that the run reads with these settings.
     pub stream: Stream,
     /// Each setting with its fingerprint. For `Lookback` and `FullEvery`, the value in milliseconds instead.
     pub settings: Vec<(Setting, i64)>,

@@ -50,8 +50,8 @@ fn expression(name: &str, kind: ColumnKind, date: DateForm) -> String {
         (ColumnKind::Timestamp, DateForm::EpochS) => format!("{value} + 0.0"),
         _ => return value,
     };
-    // SQLite reads any text that is not a number as 0. A value that is not a moment is therefore shown as it was
-    // sent.
+    // SQLite converts any text that is not a number to 0. A value that is not a moment is therefore shown as the
+    // server sent it.
     let digits = format!("ltrim({value}, '-')");
     format!(
         "coalesce(CASE WHEN json_type(body.payload, '$.\"{name}\"') IN ('integer', 'real') \

@@ -34,7 +34,7 @@ impl InPlace {
     pub(super) fn of(before: Option<&str>, after: &str) -> InPlace {
         let signatures = Volatile { paths: Vec::new(), signed: true };
         let cut = |text: &str| signatures.without_volatile(text).unwrap_or_else(|| text.to_owned());
-        // If nothing is declared, only signatures can differ, so that the text before was not read.
+        // If nothing is declared, only signatures can differ, so the caller did not read the former JSON.
         if before.is_none_or(|before| cut(before) == cut(after)) { InPlace::Signatures } else { InPlace::Declared }
     }
 }

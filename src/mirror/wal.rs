@@ -38,7 +38,7 @@ pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
 /// completely, because another program still reads an older state of the mirror.
 pub fn fold_in(writer: &mut Writer) -> Result<Option<String>> {
     let path = writer.path().to_owned();
-    // `frames` are in the log; `folded` of them are in the file now.
+    // `frames` is the number of frames in the log; `folded` of them are now in the file, too.
     let (frames, folded): (i64, i64) =
         writer.with(|c| c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| Ok((r.get(1)?, r.get(2)?))))?;
     let log = size(&path);

@@ -53,7 +53,7 @@ fn below(text: &str, base: usize, path: &[String], stops: bool, found: &mut impl
 
 /// Calls `each` with the name and the JSON of every member of the object `text`.
 pub fn members(text: &str, each: &mut dyn FnMut(&str, &str)) {
-    // The text was parsed when the record was read, so parsing cannot fail here.
+    // The JSON was parsed when the record was read, so parsing cannot fail here.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(Members(each));
 }
 

@@ -1,4 +1,5 @@
-//! One request to the API, from its bytes to its reply: rate limit, validation, fault, execution (`resolve.rs`), log.
+//! Handles one request to the API, from its bytes to its reply: rate limit, validation, fault, execution
+//! (`resolve.rs`), log.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,66 +25,69 @@ use crate::sandbox::http::limit::{Limit, LimitState};
 use crate::sandbox::http::log::{Counts, Log, LogLine};
 use crate::streams::Stream;
 
-/// The whole state of the server.
+/// The complete state of the server.
 #[derive(Debug)]
 pub struct Api {
-    /// The settings it was started with.
+    /// The options with which the server was started.
     pub options: SandboxOptions,
-    /// The account as generated.
+    /// The account as generated, before any change.
     pub world: Arc<GeneratedAccount>,
-    /// The account's lists as they stand now.
+    /// The account's lists with all changes so far.
     pub lists: Mutex<AccountLists>,
-    /// The habits that make the lists hard to read.
+    /// The habits of difficult servers that this one imitates in its lists.
     pub adversaries: Mutex<Adversaries>,
     pub(super) schema: SandboxSchema,
-    /// The time of the `Date` header, in milliseconds since 1970; `None` for this machine's clock.
+    /// The time of the `Date` header, in milliseconds since 1970. `None` means this machine's clock.
     clock: Mutex<Option<i64>>,
     pub(super) tokens: Mutex<IssuedTokens>,
     limit: Mutex<Option<Limit>>,
     log: Mutex<Log>,
-    /// For each question (a hash of its fields and arguments): its position among all questions, and its attempts.
+    /// For each question (by a hash of its fields and arguments): its position among all different questions, and how
+    /// often it was asked.
     attempts: Mutex<HashMap<u64, (u64, u32)>>,
     refused_scope: AtomicBool,
-    /// Number of answers signed so far.
+    /// The number of answers signed so far.
     pub(super) signatures: AtomicU64,
 }
 
-/// The way in which the server answers a request.
+/// How the server replies to a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SandboxReply {
-    /// With a status and a complete body.
+    /// A reply with a status and a complete body.
     Whole {
         /// HTTP status.
         status: u16,
-        /// The body.
+        /// The body, as bytes.
         body: Vec<u8>,
         /// `true` if the body is an HTML page instead of JSON.
         html: bool,
     },
-    /// By closing the connection without an answer.
+    /// No reply: the connection is closed.
     Nothing,
-    /// With these bytes and this `Content-Length`, which is larger; then the connection closes.
+    /// An incomplete reply: these bytes are sent, although this larger `Content-Length` was announced. Then the
+    /// connection is closed.
     Part(Vec<u8>, usize),
 }
 
-/// A reply with its headers and its delay.
+/// A reply, with its rate limit headers and its delay.
 #[derive(Debug)]
 pub struct TimedReply {
     /// The reply.
     pub reply: SandboxReply,
-    /// The rate limit's headers.
+    /// The state of the rate limit, for the headers. `None` if there is no limit.
     pub account: Option<LimitState>,
-    /// Time to wait before replying.
+    /// How long to wait before sending the reply.
     pub delay: Duration,
 }
 
-/// Locks a mutex, even one that a panic has poisoned: its data is still good enough for a stand-in.
+/// Locks a mutex, even if a panic has poisoned it: the data is still good enough for a test server.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Api {
-    /// Generates an account and the state around it. `Err` if the schema is invalid or there are too many messages.
+    /// Generates an account, and creates the server's state. Returns an error if the schema is invalid or there are
+    /// too many messages.
     pub fn new(options: SandboxOptions) -> Result<Api, StartError> {
         let sdl = options.sdl.as_deref().unwrap_or(DEFAULT_SDL);
         let schema =
@@ -116,7 +120,7 @@ impl Api {
         })
     }
 
-    /// Returns the counts so far.
+    /// Returns the counts of requests, answers and faults so far.
     pub fn counts(&self) -> Counts {
         let mut counts = lock(&self.log).counts.clone();
         counts.tokens = lock(&self.tokens).issued();
@@ -129,7 +133,8 @@ impl Api {
         lock(&self.lists).touched()
     }
 
-    /// Lets a night pass and reports its changes; a fixed clock moves to the end of the night.
+    /// Applies the changes of a simulated night, and reports them. If the time is set by an option, it moves to the
+    /// end of the night.
     pub fn night(&self, night: NightChanges) -> NightReport {
         let told = lock(&self.lists).night(night);
         let mut clock = lock(&self.clock);
@@ -139,18 +144,19 @@ impl Api {
         told
     }
 
-    /// Returns the value of an answer's `Date` header, or `None` if no time was set.
+    /// Returns the value of the `Date` header, or `None` if the HTTP library should use this machine's time.
     pub fn date(&self) -> Option<String> {
         let now = jiff::Timestamp::from_millisecond((*lock(&self.clock))?).ok()?;
         jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()
     }
 
-    /// Returns the log so far, as JSON Lines.
+    /// Returns the log of all requests so far, as JSON Lines.
     pub fn log_lines(&self) -> Vec<u8> {
         lock(&self.log).lines()
     }
 
-    /// Answers one request.
+    /// Handles one request. `authorization` is the value of its `Authorization` header, and `now` the time of its
+    /// arrival.
     pub fn answer(&self, authorization: Option<&str>, body: &[u8], now: Instant) -> TimedReply {
         let mut account = lock(&self.limit).as_mut().map(|limit| limit.count(now));
         let prepared = self.schema.prepare(body);
@@ -199,7 +205,7 @@ impl Api {
         self.finish(line, outcome, fault, account)
     }
 
-    /// Applies the fault to the outcome, logs the request, and returns the reply.
+    /// Applies a fault of the connection to the outcome, logs the request, and returns the reply.
     fn finish(
         &self,
         mut line: LogLine,
@@ -229,7 +235,8 @@ impl Api {
         TimedReply { reply, account, delay: self.options.latency + slow }
     }
 
-    /// Counts the attempt and asks the fault plan for a fault.
+    /// Counts the attempt, and returns the fault that the plan intends for it, if any. Notes the attempt in the log
+    /// line.
     fn fault(&self, prepared: &Prepared, line: &mut LogLine) -> Option<Fault> {
         let arguments = line.arguments.to_string();
         let operations: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
@@ -252,7 +259,8 @@ impl Api {
         (!spent).then_some(fault)
     }
 
-    /// Returns a function that gives the stream's current records as JSON Lines, one part per call.
+    /// Returns a function that returns the stream's current records as JSON Lines, one part per call, and `None` at
+    /// the end.
     pub fn truth(
         self: Arc<Api>,
         stream: Stream,
@@ -263,7 +271,8 @@ impl Api {
     }
 }
 
-/// Returns the log line of a valid request. It omits the arguments of a token request, which hold the secret.
+/// Returns the log line of a valid request. The arguments of a token request are left out, because they contain the
+/// secret.
 fn line_of(prepared: &Prepared) -> LogLine {
     let mut names: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
     names.dedup();

@@ -1,11 +1,11 @@
 //! Fault injection: decides which requests fail, and how.
 //!
-//! Whether a fault hits depends only on the seed, the operation, its arguments, and how often that question was asked
-//! before. Time and other clients play no part, so two runs of the same client meet the same failures. A retry gets
-//! through because a rule hits only the first attempts of a question.
+//! Whether a request fails depends only on the seed, the operation, its arguments, and how often that question was
+//! asked before. It does not depend on time or on other clients, so two runs of the same client meet the same
+//! failures. A retry succeeds eventually, because a rule applies only to the first attempts of a question.
 //!
-//! There is one exception: a rule can name the n-th different question of the server's life (`questions`), so that a
-//! short demonstration is sure to meet the fault.
+//! There is one exception: a rule can name the n-th different question since the server started (`questions`), so
+//! that a short demonstration is sure to meet the fault.
 
 pub mod adversary;
 
@@ -35,7 +35,7 @@ macro_rules! faults {
 }
 
 faults! {
-    /// `TOKEN_EXPIRED`; the token is invalid from then on.
+    /// The error `TOKEN_EXPIRED`. The token is invalid from then on.
     TokenExpired = "token_expired",
     /// HTTP 429 with `Retry-After` and `X-RateLimit-Reset`.
     RateLimitedStatus = "rate_limited_status",
@@ -47,39 +47,39 @@ faults! {
     Error502 = "error_502",
     /// HTTP 503 with an HTML page.
     Error503 = "error_503",
-    /// HTTP 400 with a GraphQL body whose error is transient.
+    /// HTTP 400 with a GraphQL body whose error goes away by itself.
     BadRequestGraphql = "bad_request_graphql",
-    /// HTTP 401 with a GraphQL body.
+    /// HTTP 401 with a GraphQL body that reports an invalid token.
     UnauthorizedGraphql = "unauthorized_graphql",
     /// HTTP 200 with errors and no data.
     Errors200 = "errors_200",
-    /// HTTP 200, no errors, `success: false` under one root field.
+    /// HTTP 200 without `errors`, but one root field reports `success: false`.
     SuccessFalse = "success_false",
     /// HTTP 200 with errors and half of one list's rows.
     PartialData = "partial_data",
-    /// JSON that stops in the middle, with a `Content-Length` that matches the shortened body.
+    /// JSON that ends in the middle, with a `Content-Length` that matches the shortened body.
     Truncated = "truncated",
     /// The connection closes before the request is executed.
     CutBefore = "cut_before",
     /// The request is executed, half of the answer is sent, then the connection closes.
     CutAfter = "cut_after",
-    /// The answer comes late.
+    /// The answer comes late, by the plan's delay.
     Slow = "slow",
     /// One list shows the previous page's rows again.
     RepeatedPage = "repeated_page",
     /// One list omits its total.
     MissingTotal = "missing_total",
-    /// `INSUFFICIENT_SCOPES`, once in the server's life.
+    /// The error `INSUFFICIENT_SCOPES`, only once while the server runs.
     InsufficientScopes = "insufficient_scopes",
 }
 
 impl Fault {
-    /// Returns the fault of that name.
+    /// Returns the fault with this name.
     pub fn named(name: &str) -> Option<Fault> {
         Fault::ALL.iter().copied().find(|fault| fault.name() == name)
     }
 
-    /// Returns `true` if only a request for a list can fail this way (so a token request cannot).
+    /// Returns `true` if only a request for a list can fail this way. A token request cannot.
     pub fn needs_list(self) -> bool {
         matches!(
             self,
@@ -97,26 +97,26 @@ impl Fault {
     }
 }
 
-/// Describes when one fault hits.
+/// When one fault occurs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
     fault: String,
-    /// The share of attempts that it hits, 0 to 1.
+    /// The share of attempts that fail, from 0 to 1.
     #[serde(default)]
     rate: f64,
-    /// The root fields that it hits; empty for all.
+    /// The root fields that the rule applies to. Empty means all.
     #[serde(default)]
     operations: Vec<String>,
-    /// The number of first attempts of a question that it can hit; the plan's number if absent.
+    /// The number of first attempts of a question that can fail. `None` means the plan's number.
     first_attempts: Option<u32>,
-    /// The positions, from 1, of the different questions in the server's life that it hits, each at its first
-    /// attempt.
+    /// The questions that certainly fail at their first attempt, by their position among all different questions
+    /// since the server started, counted from 1.
     #[serde(default)]
     questions: Vec<u64>,
 }
 
-/// Describes which requests fail, and how.
+/// Which requests fail, and how: rules for faults, and defaults for the rules.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -142,20 +142,20 @@ fn slow() -> u64 {
     300
 }
 
-/// Describes one attempt of a request, for [`Plan::hits`].
+/// One attempt of a request, from which [`Plan::hits`] decides whether it fails.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestAttempt<'a> {
-    /// The root fields' names.
+    /// The names of the root fields.
     pub operations: &'a [&'a str],
-    /// Their arguments as JSON text.
+    /// The arguments of the root fields, as JSON text.
     pub arguments: &'a str,
     /// How often this question was asked, this attempt included.
     pub attempt: u32,
-    /// The question's position among the different questions, from 1.
+    /// The question's position among all different questions since the server started, counted from 1.
     pub question: u64,
     /// `true` if the request needs a token.
     pub needs_token: bool,
-    /// `true` if the request asks for a list.
+    /// `true` if the request asks for at least one list.
     pub has_list: bool,
 }
 
@@ -174,8 +174,8 @@ impl Plan {
     ///
     /// - `none`: nothing fails.
     /// - `demo`: a 429, a 503, an expired token and a lost answer within the first nine questions.
-    /// - `all`: 2 to 3 % of everything that a client can survive.
-    /// - `flaky`: a bad network.
+    /// - `all`: every fault that a client can survive, each in 2 to 3 % of the attempts.
+    /// - `flaky`: the faults of a bad network.
     pub fn named(name: &str) -> Option<Plan> {
         let text = match name {
             "none" => "",
@@ -187,20 +187,20 @@ impl Plan {
         Plan::from_toml(text).ok()
     }
 
-    /// Reads a plan from TOML. `Err` says which part is invalid.
+    /// Parses a plan from TOML. The error says which part is invalid.
     pub fn from_toml(text: &str) -> Result<Plan, StartError> {
         let plan: Plan = toml::from_str(text).map_err(|e| StartError::Plan(e.to_string()))?;
         plan.check().map_err(StartError::Plan)?;
         Ok(plan)
     }
 
-    /// Returns the same plan with another seed: the same failures hit other questions.
+    /// Returns the same plan with another seed, with which other questions fail.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Plan {
         Plan { seed, ..self }
     }
 
-    /// Returns the delay of a slow answer.
+    /// Returns the delay of an answer with the fault `slow`.
     pub fn slow(&self) -> Duration {
         Duration::from_millis(self.slow_ms)
     }
@@ -235,7 +235,7 @@ impl Plan {
         self.rules.iter().cloned().chain(plain)
     }
 
-    /// Returns the fault that hits this attempt, or `None`.
+    /// Returns the fault with which this attempt fails, or `None` if it succeeds.
     pub fn hits(&self, asked: RequestAttempt<'_>) -> Option<Fault> {
         let matches = |wanted: &[String]| {
             wanted.is_empty() || asked.operations.iter().any(|name| wanted.iter().any(|w| w == name))

@@ -2,8 +2,8 @@
 //!
 //! The sandbox serves GraphQL over HTTP. It reads its schema from an SDL file and generates an account of any size
 //! from a seed. It can be as difficult as a real server: tokens expire, a rate limit applies, requests fail in many
-//! ways, and lists move while they are read. After a run, it says what a complete export must hold
-//! (`/truth/<stream>`) and what it was asked (`/sandbox/log`, `/sandbox/counts`, `/sandbox/touched`). A `POST` to
+//! ways, and lists move while they are read. After a run, it shows what a complete export must hold
+//! (`/truth/<stream>`) and which requests it got (`/sandbox/log`, `/sandbox/counts`, `/sandbox/touched`). A `POST` to
 //! `/sandbox/night` changes the account between two runs.
 //!
 //! Only token lifetimes, the rate limit and delays depend on time. Otherwise, equal options and equal requests give
@@ -16,20 +16,20 @@
 //! | Which mistakes does the library miss? | `graphql/`: `literal_checks.rs`, `missing_values.rs` |
 //! | What do types, fields and arguments mean? | `graphql/reading.rs`: by `@sandbox` (`directives.rs`) or by name |
 //! | Which names stand for what? | `graphql/`: `entities.rs` (types), `root_fields.rs` (lists), `synonyms.rs` (words) |
-//! | How is a request judged, step by step? | `api.rs`, then `graphql/resolve.rs`; the result is in `outcome.rs` |
+//! | How is a request handled, step by step? | `api.rs`, then `graphql/resolve.rs`; the result is in `outcome.rs` |
 //! | What does a query select, and what does it ask? | `graphql/plan.rs`, from `selection.rs` and `question.rs` |
 //! | Where does a page begin? | `account/cursor.rs` |
 //! | How is an answer written? | `graphql/execute.rs`, `members.rs` (an envelope's scalars), `json_writer.rs` |
 //! | How many records, in which order, which ids? | `account/`: `data.rs`, `list.rs`, `all_messages.rs`, `ids.rs` |
 //! | What is in a field? | `graphql/object.rs`; `account/`: `records.rs`, `channels.rs`, `nested.rs` |
-//! | Where do its values come from? | `account/`: `text.rs`, `phrases.rs`, `moment.rs`, all drawn from `rng.rs` |
+//! | Where do a field's values come from? | `account/`: `text.rs`, `phrases.rs`, `moment.rs`, all drawn from `rng.rs` |
 //! | What changes while lists are read? | `changes/drift.rs`, `changes/bulk_changes.rs` |
 //! | What changes between two runs? | `changes/night.rs`; on a test's command: `changes/manual_changes.rs` |
-//! | What changed since a moment? | `changes/since.rs` |
+//! | Which records changed since a given time? | `changes/since.rs` |
 //! | What makes lists hard to read? | `faults/adversary.rs` |
-//! | What fails? | `faults.rs`, `http/body.rs` (connections that break) |
+//! | Which requests fail? | `faults.rs`, `http/body.rs` (connections that break) |
 //! | Who may ask, and how often? | `token.rs`, `http/limit.rs` |
-//! | What must an export hold? What was asked? | `account/truth.rs`, `http/log.rs` |
+//! | What must an export hold? Which requests came? | `account/truth.rs`, `http/log.rs` |
 
 mod account;
 mod api;
@@ -54,58 +54,60 @@ pub use dialects::{NAMES as DIALECTS, shipped as shipped_sdl};
 pub struct SandboxOptions {
     /// Address to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// Number of contacts.
+    /// The number of generated contacts.
     pub contacts: u64,
-    /// Number of customer persons.
+    /// The number of generated customer persons, the account's own staff.
     pub persons: u64,
-    /// Number of conversations.
+    /// The number of generated conversations.
     pub conversations: u64,
-    /// Number of messages in all conversations together.
+    /// The number of generated messages, in all conversations together.
     pub messages: u64,
-    /// Seed of the account: the same seed and the same numbers give the same records.
+    /// The seed of the account. The same seed and the same numbers give the same records.
     pub seed: u64,
     /// The time that the server claims in its `Date` header, in milliseconds since 1970, until a night passes. `None`
     /// uses this machine's clock.
     pub now: Option<i64>,
-    /// Lifetime of a token.
+    /// How long a token is valid.
     pub token_ttl: Duration,
-    /// Requests allowed per minute; 0 for no limit.
+    /// The number of requests allowed per minute; 0 means no limit.
     pub requests_per_minute: u32,
-    /// Length of the rate limit's window. The limit is scaled from a minute to it.
+    /// The length of the rate limit's window. The number of requests allowed in it is in proportion to its length.
     pub window: Duration,
     /// How long the server blocks a client that exceeds the limit. `None` blocks it until the window ends.
     pub block: Option<Duration>,
-    /// The requests that fail, and how.
+    /// Which requests fail, and how.
     pub faults: faults::Plan,
-    /// The changes made while lists are read; `None` for none.
+    /// The changes made while lists are read. `None` makes no changes.
     pub drift: Option<crate::sandbox::changes::drift::DriftSettings>,
-    /// The habits that make the lists hard to read.
+    /// The habits of difficult servers that this one imitates in its lists.
     pub adversaries: Vec<crate::sandbox::faults::adversary::Adversary>,
-    /// Delay added to every answer.
+    /// The delay added to every answer.
     pub latency: Duration,
-    /// `true` if a new token makes the older ones expire.
+    /// `true` if issuing a token makes all older tokens expire.
     pub new_token_cancels_older: bool,
-    /// Most rows in a page. The server cuts a larger limit down without saying so.
+    /// The most rows in a page. If a request asks for more, the server sends this many rows without an error.
     pub max_page_size: u32,
-    /// Largest page size that may be asked for; the server refuses a larger one. 0 allows any.
+    /// The largest page size that a request may ask for. The server answers with an error to a larger one. 0 allows
+    /// any.
     pub refuse_page_size: u32,
-    /// Most questions (root fields) in a request; the server refuses more. 0 allows any number.
+    /// The most questions (root fields) in a request. The server answers with an error to more. 0 allows any number.
     pub max_questions: usize,
-    /// `true` if the rate limit counts the questions of a request, not the request.
+    /// `true` if the rate limit counts each question of a request, `false` if it counts the request as one.
     pub count_questions: bool,
-    /// `true` if the addresses of pictures and media are signed anew in each answer.
+    /// `true` if the URLs of pictures and media get a new signature in each answer.
     pub signed: bool,
-    /// Scopes that the client lacks.
+    /// The scopes that the API key lacks.
     pub denied_scopes: Vec<String>,
-    /// The client id that gets a token.
+    /// The client id with which a client can get a token.
     pub client_id: String,
-    /// The client secret that belongs to it.
+    /// The client secret with which a client can get a token.
     pub client_secret: String,
-    /// The schema as SDL; the default schema if `None`. [`shipped_sdl`] gives the others that come with the sandbox.
+    /// The schema as SDL; `None` means the default schema. [`shipped_sdl`] returns the other schemas that come with
+    /// the sandbox.
     pub sdl: Option<String>,
-    /// `true` if introspection queries are answered.
+    /// `true` if the server answers introspection queries.
     pub introspection: bool,
-    /// `true` if errors about unknown names include "Did you mean".
+    /// `true` if errors about unknown names suggest similar names ("Did you mean ...").
     pub suggestions: bool,
 }
 
@@ -148,13 +150,13 @@ impl Default for SandboxOptions {
 pub enum StartError {
     /// The SDL file is not a valid schema.
     Schema(String),
-    /// The fault plan makes no sense.
+    /// The fault plan is invalid.
     Plan(String),
-    /// The number of messages does not fit into 32 bits.
+    /// The number of messages is too large: it must fit into 32 bits.
     TooMany,
     /// The server cannot listen on the address.
     Bind {
-        /// The address.
+        /// The address on which the server should listen.
         listen: SocketAddr,
         /// The operating system's error.
         source: std::io::Error,

@@ -11,12 +11,12 @@ use crate::sandbox::account::rng::RandomTable;
 /// The prefix of every token.
 pub const MARKER: &str = "TOKENMARKER-";
 
-/// The state of a token at a moment.
+/// The state of a token at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenState {
-    /// The token is accepted; holds its generation.
+    /// The token is accepted. The number is its generation.
     Valid(u64),
-    /// The token was accepted once; holds its generation.
+    /// The token was accepted earlier and has expired. The number is its generation.
     Expired(u64),
     /// The server never issued this token.
     Unknown,
@@ -33,7 +33,8 @@ pub struct IssuedTokens {
 }
 
 impl IssuedTokens {
-    /// Returns a store without tokens.
+    /// Returns a store without tokens. `ttl` is the lifetime of each token. If `new_cancels_older` is set, a new
+    /// token makes the older ones expire.
     pub fn new(seed: u64, ttl: Duration, new_cancels_older: bool) -> IssuedTokens {
         IssuedTokens {
             dice: RandomTable::new(seed).named("tokens"),
@@ -61,7 +62,7 @@ impl IssuedTokens {
         self.issued
     }
 
-    /// Returns the state of the token in an `Authorization` header. The `Bearer ` prefix may be missing.
+    /// Returns the state of the token in an `Authorization` header. The prefix `Bearer ` may be missing.
     pub fn standing(&self, authorization: Option<&str>, now: Instant) -> TokenState {
         match self.known.get(bare(authorization.unwrap_or_default())) {
             Some((generation, end)) if now < *end => TokenState::Valid(*generation),
@@ -70,7 +71,7 @@ impl IssuedTokens {
         }
     }
 
-    /// Makes a token expire now.
+    /// Makes the token in an `Authorization` header expire now.
     pub fn expire(&mut self, authorization: Option<&str>, now: Instant) {
         if let Some((_, end)) = self.known.get_mut(bare(authorization.unwrap_or_default())) {
             *end = now.min(*end);

@@ -1,9 +1,9 @@
 //! Sends questions to the server and returns their results. One request carries several questions. Each question has
 //! its own result and is retried by itself.
 //!
-//! A failure is not always the fault of the question that met it. The other questions of the request, the token or an
-//! outage may be the reason, and each calls for another reaction. `Source::ask` tells them apart before it counts the
-//! failure against the question.
+//! A failure is not always caused by the question that met it. The other questions of the request, the token or an
+//! outage may be the reason, and each calls for another reaction. `Source::ask` finds out which it is before it
+//! counts the failure against the question.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;

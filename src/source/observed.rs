@@ -67,7 +67,7 @@ impl Source {
         self.attempts[stream].load(Ordering::Relaxed)
     }
 
-    /// Returns how many times a failed question or token request was retried.
+    /// Returns how often something that failed was asked for again: a question, a token or a document.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
     }

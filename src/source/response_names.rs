@@ -43,7 +43,7 @@ pub enum Named {
     Operation,
     /// The answer has names that its request did not ask for, so it belongs to another request.
     Others,
-    /// The answer's `data` has no member at all.
+    /// The answer's `data` is missing or has no members.
     Nothing,
 }
 

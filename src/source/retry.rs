@@ -113,8 +113,8 @@ const MOST_RENEWALS: u32 = 8;
 
 impl Failures {
     /// Decides what to do after one more failure. `contacted` is `true` if the endpoint has ever answered as the API
-    /// does. `fresh` is `true` if the token of the request is still the newest; if it is not, the question is simply
-    /// asked again with the newer one.
+    /// does. `fresh` is `true` if the token of the request is still the newest. The refusal of an older token only
+    /// means that the question is asked again with the newer one.
     ///
     /// A wait that the server asks for is never shortened. If it is longer than the time that is left for retries,
     /// the question is given up, because asking earlier would be refused and waiting longer is not allowed.

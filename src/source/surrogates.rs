@@ -12,7 +12,8 @@
 use memchr::{memchr, memchr3};
 
 /// Repairs `body` in place: its encoding, and the characters in its JSON strings that cannot be read. Returns the
-/// byte offsets, in the repaired body, of the characters that U+FFFD replaced, in ascending order.
+/// byte offsets, in the repaired body, of the U+FFFD that it put in, in ascending order. Replacements during the
+/// conversion from UTF-16 are not among them.
 pub fn mend(body: &mut Vec<u8>) -> Vec<usize> {
     unmark(body);
     let mut replaced = bytes_and_controls(body);

@@ -1,5 +1,5 @@
-//! Writes SQL scripts for warehouse engines such as BigQuery. The scripts turn the change files of a job (`content =
-//! "changes"`) into tables of current records.
+//! Writes SQL scripts for warehouse engines such as BigQuery. The scripts turn the change files of a job
+//! (`content = "changes"`) into tables of current records.
 //!
 //! The promise: the tables have the columns of [`crate::streams`] in their order. Names are written unquoted, so each
 //! engine converts their case in its own way and the documented names work everywhere. A merge takes the newest

@@ -1,7 +1,7 @@
-//! Detects a connection pooler that assigns a server session to each transaction (`PgBouncer` with `pool_mode =
-//! transaction` or `statement`, and similar ones). Behind such a pooler, different server sessions serve one session
-//! of this program in turn. A setting then stays with a session that another client gets next, and a lock meant for
-//! the whole run is held by a stranger. So the detection comes before any setting.
+//! Detects a connection pooler that assigns a server session to each transaction (`PgBouncer` with
+//! `pool_mode = transaction` or `statement`, and similar ones). Behind such a pooler, different server sessions serve
+//! one session of this program in turn. A setting then stays with a session that another client gets next, and a lock
+//! meant for the whole run is held by a stranger. So the detection comes before any setting.
 //!
 //! Two sessions ask in turn which server process serves them. Without a pooler, each session always has the same
 //! process of its own. A pooler gives the second session the process that the first has just returned, or gives the

@@ -44,8 +44,8 @@ const BEGIN: &str = "SET statement_timeout = 0; SET row_security = off; SET idle
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
 
-/// A setting with which the server ends the statement of a client that is gone. Servers before PostgreSQL 14 do not
-/// have it.
+/// A setting with which the server ends the statement of a client that is gone. Servers before PostgreSQL 14 and some
+/// systems do not have it.
 const NOTICE_DEATH: &str = "SET client_connection_check_interval = '10s'";
 
 /// How long connecting may take if the URL names no `connect_timeout`.

@@ -24,7 +24,7 @@ use crate::source::server::ServerError;
 /// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lesson {
-    /// The server has no such field.
+    /// A query asks for a field that the type does not have.
     NoField {
         /// The name of the field.
         field: String,

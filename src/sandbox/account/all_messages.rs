@@ -1,7 +1,7 @@
-//! The list of all messages: conversation after conversation, each with its messages in order.
+//! The list of all messages: the messages of the first conversation in order, then those of the second, and so on.
 //!
-//! Until something changes, this list is computed like any other. After that it is assembled from the conversations
-//! as they stand, which costs one step per conversation.
+//! As long as no conversation has changed, this list is computed like any other. Afterwards it is assembled from the
+//! present message lists of the conversations, which takes one step per conversation.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::sandbox::account::data::{List, ListedRecord};
 use crate::sandbox::changes::drift::AccountLists;
 
 impl AccountLists {
-    /// Returns the records at these positions, each with its list.
+    /// Returns the records at these positions of a list, each with the list that it belongs to.
     pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<ListedRecord> {
         if !self.shifted(list) {
             let entries = self.slice(list, positions);
@@ -30,7 +30,8 @@ impl AccountLists {
         rows
     }
 
-    /// Returns `true` for the list of all messages if a part of it has changed, so that it must be assembled.
+    /// Returns `true` if `list` is the list of all messages and conversations or messages have changed, so that it
+    /// must be assembled.
     pub(in crate::sandbox) fn shifted(&self, list: List) -> bool {
         let part = |changed: &List| matches!(changed, List::Conversations | List::Messages(_));
         list == List::AllMessages && self.changed.keys().any(part)
@@ -42,7 +43,7 @@ impl AccountLists {
         conversations.into_iter().map(|entry| List::Messages(entry.number))
     }
 
-    /// Returns the message list that holds the message of that number.
+    /// Returns the message list that contains the message with this number, or `None` if no list does.
     pub(in crate::sandbox) fn conversation_of(&self, number: u64) -> Option<List> {
         if let Some(conversation) = self.world.conversation_of(number) {
             return Some(List::Messages(conversation));

@@ -7,10 +7,11 @@ use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::object::{Object, Value};
 use crate::streams::Stream;
 
-/// The channels' types, in turn.
+/// The types of channels. Channel number `n` has the type at index `n` modulo their number.
 const KINDS: [&str; 5] = ["WHATSAPP", "LIVECHAT", "INSTAGRAM", "EMAIL", "FACEBOOK"];
 
-/// Writes a field of a channel. A channel is the same wherever it occurs, because only its number matters.
+/// Writes a field of a channel. A channel looks the same in every record that contains it, because its values depend
+/// on its number alone.
 pub(in crate::sandbox) fn platform(
     object: Object,
     world: &GeneratedAccount,

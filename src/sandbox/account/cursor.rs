@@ -1,12 +1,12 @@
-//! Cursors: opaque text that holds a row's id and position. "After this row" stays right when rows are inserted
-//! before it, and is nearly right when the row itself is deleted.
+//! Cursors: opaque strings that hold the id and the position of a row. A page "after this row" stays correct if rows
+//! are inserted before the row. It is nearly correct if the row itself is deleted.
 
-/// Returns the cursor of the row with that id and position.
+/// Returns the cursor of the row with this id at this position.
 pub fn text(position: u64, id: &str) -> String {
     crate::hex::text(format!("{position}:{id}").as_bytes())
 }
 
-/// Returns the position and the id in a cursor, or `None` if it is not a cursor of this server.
+/// Returns the position and the id in a cursor, or `None` if the string is not a cursor of this server.
 pub fn read(cursor: &str) -> Option<(u64, String)> {
     let digits = cursor.as_bytes();
     let pairs = digits.chunks_exact(2);

@@ -1,10 +1,11 @@
-//! The account before anything changes: how many records it has, where each stands in its list, and its id.
+//! The account in its initial state: the number of records, the id of each record, and its position in its list.
 //!
-//! Everything is a function of seed, kind and number. The only stored data is where each conversation's messages
-//! start, four bytes per conversation. So the memory for five million messages is that of their conversations.
+//! Everything is a function of the seed, the kind of record and its number. The only stored data is the number of the
+//! first message of each conversation, four bytes per conversation. So even five million messages need little memory.
 //!
-//! A record's *number* is its age: 0 is the oldest of its kind. Numbers past the end belong to records that drift or
-//! a night adds. A record's *position* is its place in a list.
+//! A record's *number* is its rank by age: 0 is the oldest of its kind. Numbers past the end belong to records added
+//! later, by drift (changes while lists are read) or by a simulated night. A record's *position* is its index in a
+//! list.
 
 use crate::sandbox::account::ids::Ids;
 pub use crate::sandbox::account::list::{List, ListEntry, ListedRecord};
@@ -14,48 +15,48 @@ use crate::sandbox::changes::night;
 use crate::sandbox::graphql::object::{GeneratedType, Object};
 use crate::streams::Stream;
 
-/// Number of connected channels.
+/// The number of connected channels.
 pub const CHANNELS: u64 = 12;
-/// Number of message templates.
+/// The number of message templates.
 pub const TEMPLATES: u64 = 12;
 
-/// The number of records of each kind.
+/// The number of generated records of each kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// Contacts.
+    /// The number of contacts.
     pub contacts: u64,
-    /// Customer persons.
+    /// The number of customer persons.
     pub persons: u64,
-    /// Conversations.
+    /// The number of conversations.
     pub conversations: u64,
-    /// Messages of all conversations together.
+    /// The number of messages of all conversations together.
     pub messages: u64,
 }
 
-/// The generated account.
+/// The account as generated from a seed, before any change.
 #[derive(Debug)]
 pub struct GeneratedAccount {
     dice: RandomTable,
     size: Size,
-    /// Conversation `c` has the messages numbered `starts[c]..starts[c + 1]`.
+    /// Conversation `c` has the messages with the numbers `starts[c]..starts[c + 1]`.
     starts: Vec<u32>,
     newest_first: bool,
     ids: [Ids; 8],
     dates: MomentForm,
 }
 
-/// The kinds of things that have ids.
+/// The kinds of objects that have ids.
 #[derive(Debug, Clone, Copy)]
 pub enum IdKind {
-    /// `ExternalContact`
+    /// A contact (`ExternalContact`).
     Contact,
-    /// `CustomerPerson`
+    /// A customer person (`CustomerPerson`).
     Person,
-    /// `ExternalConversation`
+    /// A conversation (`ExternalConversation`).
     Conversation,
-    /// `ExternalMessage`
+    /// A message (`ExternalMessage`).
     Message,
-    /// `Tag`
+    /// A tag (`Tag`) of a contact or a conversation.
     Tag,
     /// A connected channel.
     Channel,
@@ -66,7 +67,8 @@ pub enum IdKind {
 }
 
 impl GeneratedAccount {
-    /// Generates an account of that size. Without conversations there are no messages.
+    /// Generates an account of this size. Without conversations there are no messages. `newest_first` is the order of
+    /// the lists.
     pub fn new(seed: u64, size: Size, newest_first: bool) -> GeneratedAccount {
         let dice = RandomTable::new(seed);
         let mut size = size;
@@ -84,12 +86,12 @@ impl GeneratedAccount {
         }
     }
 
-    /// Returns the same account with another form of moments.
+    /// Returns the same account with another format of its timestamps.
     pub fn dated(self, dates: MomentForm) -> GeneratedAccount {
         GeneratedAccount { dates, ..self }
     }
 
-    /// Returns the form of moments.
+    /// Returns the format in which timestamps are written.
     pub fn dates(&self) -> MomentForm {
         self.dates
     }
@@ -99,7 +101,7 @@ impl GeneratedAccount {
         self.dice
     }
 
-    /// Returns the numbers of generated records.
+    /// Returns how many records of each kind were generated.
     pub fn size(&self) -> Size {
         self.size
     }
@@ -109,12 +111,12 @@ impl GeneratedAccount {
         self.newest_first
     }
 
-    /// Returns the ids of a kind.
+    /// Returns the mapping between the numbers and the ids of a kind of object.
     pub fn ids(&self, kind: IdKind) -> Ids {
         self.ids[kind as usize]
     }
 
-    /// Returns the ids of a stream's records.
+    /// Returns the mapping between the numbers and the ids of a stream's records.
     pub fn stream_ids(&self, stream: Stream) -> Ids {
         self.ids(match stream {
             Stream::Contacts => IdKind::Contact,
@@ -126,7 +128,7 @@ impl GeneratedAccount {
         })
     }
 
-    /// Returns the numbers of a list's records.
+    /// Returns the range of the numbers of a list's generated records.
     fn numbers(&self, list: List) -> std::ops::Range<u64> {
         match list {
             List::Contacts => 0..self.size.contacts,
@@ -144,13 +146,13 @@ impl GeneratedAccount {
         }
     }
 
-    /// Returns the length of a list.
+    /// Returns the number of generated records in a list.
     pub fn len(&self, list: List) -> u64 {
         let numbers = self.numbers(list);
         numbers.end - numbers.start
     }
 
-    /// Returns the records at these positions, as far as the list reaches.
+    /// Returns the records at these positions of a list. Positions beyond the end of the list are ignored.
     pub fn slice(&self, list: List, positions: std::ops::Range<u64>) -> impl Iterator<Item = ListEntry> + use<> {
         let (numbers, newest_first) = (self.numbers(list), self.newest_first);
         let end = positions.end.min(numbers.end - numbers.start);
@@ -160,7 +162,8 @@ impl GeneratedAccount {
         })
     }
 
-    /// Returns the position of a record in a list, or `None` if the list lacks it.
+    /// Returns the position of the record with this number in a list, or `None` if it is not a generated record of
+    /// the list.
     pub fn position(&self, list: List, number: u64) -> Option<u64> {
         let numbers = self.numbers(list);
         numbers
@@ -168,13 +171,13 @@ impl GeneratedAccount {
             .then(|| if self.newest_first { numbers.end - 1 - number } else { number - numbers.start })
     }
 
-    /// Returns the conversation of a generated message.
+    /// Returns the number of the conversation to which a generated message belongs.
     pub fn conversation_of(&self, message: u64) -> Option<u64> {
         let end = self.starts.partition_point(|start| u64::from(*start) <= message);
         (message < self.size.messages && end > 0).then(|| end as u64 - 1)
     }
 
-    /// Returns when the record of that number was created, in milliseconds since 1970.
+    /// Returns the time at which the record with this number was created, in milliseconds since 1970.
     pub fn created(&self, list: List, number: u64) -> u64 {
         let numbers = self.numbers(list);
         let dice = self.dice.at(number);
@@ -197,7 +200,7 @@ impl GeneratedAccount {
         }
     }
 
-    /// Returns a record as an object whose fields can be written.
+    /// Returns the record of a list entry as an object whose fields can be written.
     pub fn object(&self, list: List, entry: ListEntry) -> Object {
         let (shape, parent) = match list {
             List::Contacts => (GeneratedType::Contact, 0),
@@ -212,13 +215,14 @@ impl GeneratedAccount {
         Object { shape, dice, number: entry.number, version: entry.version, parent }
     }
 
-    /// Returns a row's record; a conversation's row may also name its newest message, see [`ListedRecord::last_message`].
+    /// Returns the record of a row as an object whose fields can be written. The object of a conversation also holds
+    /// the number of its newest message if [`ListedRecord::last_message`] is set.
     pub fn record(&self, row: ListedRecord) -> Object {
         let object = self.object(row.list, row.entry);
         Object { parent: row.last_message.map_or(object.parent, |number| number + 1), ..object }
     }
 
-    /// Returns the newest generated message of a conversation.
+    /// Returns the newest generated message of a conversation, or `None` if it has none.
     pub fn newest_message(&self, conversation: u64) -> Option<Object> {
         let list = List::Messages(conversation);
         let numbers = self.numbers(list);
@@ -226,9 +230,11 @@ impl GeneratedAccount {
     }
 }
 
-/// Returns where each conversation's messages start. One in ten conversations has no messages, most have a few to
-/// some dozens, a few have thousands; the sum is exactly `size.messages`. Each conversation draws a weight, and its
-/// share of all messages follows from the running sum of weights.
+/// Returns the number of the first message of each conversation.
+///
+/// One in ten conversations has no messages, most have between a few and some dozens, and a few have thousands. The
+/// sum is exactly `size.messages`. Each conversation draws a weight, and its share of all messages follows from the
+/// running sum of the weights.
 fn starts(dice: RandomTable, size: Size) -> Vec<u32> {
     let weight = |conversation: u64| {
         let dice = dice.at(conversation);

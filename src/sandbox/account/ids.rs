@@ -1,24 +1,25 @@
-//! Ids that look like an `ObjectId` and lead back to the record without a map.
+//! Ids that look like a MongoDB `ObjectId` and from which the record's number can be computed, without a stored map.
 //!
 //! An id has 24 hexadecimal digits: 16 encode the record's number by a bijection, 8 are a check. So [`Ids::number`]
-//! is arithmetic. The ids are in no useful order, which exposes a store that is fast only for ascending keys.
+//! is arithmetic. The order of the ids has nothing to do with the order of the records, which exposes a store that is
+//! fast only for ascending keys.
 
 const A: u64 = 0xd6e8_feb8_6659_fd93;
 const B: u64 = 0xa5a3_564e_27f8_8f1b;
 
-/// The ids of one kind of record.
+/// The mapping between the numbers and the ids of one kind of record.
 #[derive(Debug, Clone, Copy)]
 pub struct Ids {
     key: u64,
 }
 
 impl Ids {
-    /// Returns the ids of a key (one key per seed and kind).
+    /// Returns the mapping for a key. There is one key for each seed and kind.
     pub fn new(key: u64) -> Ids {
         Ids { key }
     }
 
-    /// Returns the id of a record.
+    /// Returns the id of the record with this number, as ASCII digits.
     pub fn id(self, number: u64) -> [u8; 24] {
         let mixed = self.mix(number);
         let mut id = [0; 24];
@@ -27,12 +28,12 @@ impl Ids {
         id
     }
 
-    /// Returns the id as text.
+    /// Returns the id of the record with this number, as a string.
     pub fn text(self, number: u64) -> String {
         self.id(number).iter().map(|b| char::from(*b)).collect()
     }
 
-    /// Returns the number of an id's record, or `None` if the text is not an id of this kind.
+    /// Returns the number of the record with this id, or `None` if the string is not an id of this kind.
     pub fn number(self, id: &str) -> Option<u64> {
         if id.len() != 24 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return None;
@@ -61,7 +62,8 @@ impl Ids {
     }
 }
 
-/// Returns the inverse of an odd number modulo 2^64. Each step of Newton's iteration doubles the correct bits.
+/// Returns the multiplicative inverse of an odd number modulo 2^64. Each step of Newton's iteration doubles the
+/// number of correct bits.
 const fn inverse(odd: u64) -> u64 {
     let mut x = odd;
     let mut round = 0;

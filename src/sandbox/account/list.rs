@@ -1,8 +1,8 @@
-//! The lists of an account, and their entries.
+//! The lists of an account, and the entries in them.
 
 use crate::streams::Stream;
 
-/// A list of records that is paged as a whole.
+/// A list of records that the API shows page by page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum List {
     /// Every contact.
@@ -47,22 +47,22 @@ impl List {
     }
 }
 
-/// A record in a list, and how often it was edited.
+/// A record in a list, in its present version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ListEntry {
-    /// The record's number.
+    /// The record's number, which determines its id and its values.
     pub number: u64,
-    /// Number of edits.
+    /// How often the record was edited.
     pub version: u32,
 }
 
-/// A record and the list it belongs to.
+/// A record, with the list that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedRecord {
-    /// The list.
+    /// The list that the record belongs to.
     pub list: List,
-    /// The record.
+    /// The record's number and version.
     pub entry: ListEntry,
-    /// For a conversation that got messages at night: the number of the newest.
+    /// The number of the newest message of a conversation that got messages in a simulated night. Otherwise `None`.
     pub last_message: Option<u64>,
 }

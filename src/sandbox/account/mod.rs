@@ -1,5 +1,5 @@
 //! The account that the sandbox serves: how many records it has, in which order, with which ids and texts. All of it
-//! is a function of a seed. `truth.rs` says what a complete export must hold.
+//! is a function of a seed. `truth.rs` computes what a complete export must hold.
 
 pub(crate) mod all_messages;
 pub(crate) mod channels;

@@ -1,38 +1,38 @@
-//! Moments as the API writes them: `2024-03-05T08:09:10.123Z`, or in another form if the schema says so.
+//! Writes timestamps as the API does: `2024-03-05T08:09:10.123Z`, or in another format if the schema says so.
 
 use crate::sandbox::graphql::json_writer::JsonWriter;
 
-/// 2023-01-01T00:00:00Z in milliseconds since 1970; nothing in the account is older.
+/// 2023-01-01T00:00:00Z, in milliseconds since 1970. Nothing in the account is older.
 pub const START: u64 = 1_672_531_200_000;
 
 /// The time over which the generated records are spread: two years, in milliseconds.
 pub const SPAN: u64 = 2 * 365 * 86_400_000;
 
-/// A day in milliseconds.
+/// The length of a day in milliseconds.
 pub const DAY: u64 = 86_400_000;
 
-/// The day before the first night, in milliseconds since 1970: a month after the newest generated record.
+/// The day before the first simulated night, in milliseconds since 1970: a month after the newest generated record.
 pub const FIRST_NIGHT: u64 = START + SPAN + 31 * DAY;
 
-/// Size of the range of numbers reserved for the messages of each night.
+/// How many numbers of messages are reserved for each simulated night.
 pub const NIGHTLY: u64 = 1_000_000;
 
-/// The form in which moments are written.
+/// The format in which timestamps are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MomentForm {
-    /// `"2024-03-05T08:09:10.123Z"`
+    /// A string in ISO 8601: `"2024-03-05T08:09:10.123Z"`.
     #[default]
     Iso8601,
-    /// `1709626150123`
+    /// A number of milliseconds since 1970: `1709626150123`.
     EpochMs,
-    /// `1709626150`
+    /// A number of seconds since 1970: `1709626150`.
     EpochS,
-    /// `"1709626150123"`
+    /// A string of milliseconds since 1970: `"1709626150123"`.
     EpochMsText,
 }
 
 impl MomentForm {
-    /// Returns the form of that name: `iso8601`, `epoch_ms`, `epoch_s` or `epoch_ms_text`.
+    /// Returns the format with this name: `iso8601`, `epoch_ms`, `epoch_s` or `epoch_ms_text`.
     pub fn named(name: &str) -> Option<MomentForm> {
         match name {
             "iso8601" => Some(MomentForm::Iso8601),
@@ -43,7 +43,7 @@ impl MomentForm {
         }
     }
 
-    /// Writes a moment, given in milliseconds since 1970.
+    /// Appends a timestamp, given in milliseconds since 1970, to `out`.
     pub fn write(self, milliseconds: u64, out: &mut JsonWriter) {
         match self {
             MomentForm::Iso8601 => out.plain(&iso(milliseconds)),
@@ -54,7 +54,7 @@ impl MomentForm {
     }
 }
 
-/// Returns a moment, given in milliseconds since 1970, in ISO 8601.
+/// Returns a timestamp, given in milliseconds since 1970, as an ISO 8601 string.
 fn iso(milliseconds: u64) -> [u8; 24] {
     let (days, rest) = (milliseconds / 86_400_000, milliseconds % 86_400_000);
     let (year, month, day) = civil(days);
@@ -75,7 +75,7 @@ fn iso(milliseconds: u64) -> [u8; 24] {
     text
 }
 
-/// Returns year, month and day for a number of days since 1970 (Howard Hinnant's `civil_from_days`).
+/// Returns the year, month and day that are this many days after 1970-01-01 (Howard Hinnant's `civil_from_days`).
 fn civil(days: u64) -> (u64, u64, u64) {
     let z = days + 719_468;
     let (era, day_of_era) = (z / 146_097, z % 146_097);

@@ -1,4 +1,4 @@
-//! The fields of objects inside records: tags, channels, senders, media and others.
+//! Writes the fields of objects inside records: tags, channels, senders, media and others.
 
 use crate::sandbox::account::channels;
 use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind, List};
@@ -32,7 +32,8 @@ pub(in crate::sandbox) fn field(object: Object, world: &GeneratedAccount, name: 
     }
 }
 
-/// Writes a field of a tag. A tag is the same wherever it occurs, because only its number matters.
+/// Writes a field of a tag. A tag looks the same in every record that contains it, because its values depend on its
+/// number alone.
 fn tag(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
     let number = object.number % TAGS;
     let dice = world.dice().named("tags").at(number);

@@ -46,7 +46,7 @@ pub const WORDS: [&str; 40] = [
     "ışık",
 ];
 
-/// Texts that break careless software.
+/// Texts with special characters, quotes, escapes or formulas that careless software handles wrongly.
 pub const NASTY: [&str; 34] = [
     "line one\nline two\nline three",
     "windows line\r\nanother\r\n",
@@ -84,7 +84,7 @@ pub const NASTY: [&str; 34] = [
     "'; DROP TABLE contacts; --",
 ];
 
-/// First names.
+/// First names, some with non-Latin letters or special meanings such as `Null`.
 pub const FIRST: [&str; 28] = [
     "Ayşe",
     "Mehmet",
@@ -115,7 +115,7 @@ pub const FIRST: [&str; 28] = [
     "Nan",
     "Test",
 ];
-/// Last names.
+/// Last names, some with punctuation, non-Latin letters or special meanings such as `Null`.
 pub const LAST: [&str; 20] = [
     "Yılmaz",
     "Kaya",
@@ -139,10 +139,10 @@ pub const LAST: [&str; 20] = [
     "\"Ace\" Ventura",
 ];
 
-/// A card, as chat platforms send it.
+/// JSON of a message card, as chat platforms send it.
 pub const CAROUSEL: &str = "{\"cards\":[{\"title\":\"İndirim %20 🎉\",\"buttons\":[{\"type\":\"url\",\"url\":\"https:\\/\\/example.com\\/?a=1&b=2\"},{\"type\":\"reply\",\"payload\":null}]}],\"layout\":\"carousel\"}";
 
-/// A card with unusual JSON: escapes, number forms and empty containers.
+/// JSON of a message card in unusual but valid form: escapes, number formats and empty containers.
 pub const TEMPLATE: &str = "{\"body\":\"{{1}}, merhaba\\nsiparişiniz \\\"hazır\\\"\",\"variables\":[\"\\u0041y\\u015fe\",1.50,-0,1e3,true,null,[[],{}]],\"z\":1,\"a\":{\"b\":{\"c\":[1,[2,[3]]]}}}";
 
 // The tables above spell `HALF_EMOJI` as a number.

@@ -1,5 +1,5 @@
-//! The fields of the records in the four large streams, matched by name. A documented text or boolean column that no
-//! line names gets values that suit its kind. Any other unknown field is null.
+//! Writes the fields of the records in the four large streams. The code matches fields by name. A documented text or
+//! boolean column without a rule of its own gets random values of its kind. Any other unknown field is null.
 
 use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind, List, ListEntry};
 use crate::sandbox::account::rng::RandomTable;
@@ -13,7 +13,7 @@ pub(in crate::sandbox) fn id(world: &GeneratedAccount, kind: IdKind, number: u64
     out.plain(&world.ids(kind).id(number));
 }
 
-/// Writes a word drawn from a table, or null where the table has `None`.
+/// Writes a random word from a table, or null if the entry is `None`.
 pub(in crate::sandbox) fn word(dice: RandomTable, table: &[Option<&str>], out: &mut JsonWriter) {
     match dice.pick(table) {
         Some(word) => out.text(word),
@@ -25,7 +25,8 @@ fn flag(dice: RandomTable, out: &mut JsonWriter) {
     out.raw(dice.pick(&["true", "true", "false", "null"]));
 }
 
-/// Writes a documented column that has no line of its own.
+/// Writes a random value for a documented column that has no rule of its own. Returns [`Value::Null`] for kinds that
+/// need a rule.
 pub(in crate::sandbox) fn of_kind(stream: Stream, name: &str, dice: RandomTable, out: &mut JsonWriter) -> Value {
     match entities::kind(stream, name) {
         Some(ColumnKind::Text) => text::line(dice, out),
@@ -155,7 +156,7 @@ pub(in crate::sandbox) fn conversation(
     Value::Written
 }
 
-/// Returns the channel of a message, from which several of its fields follow.
+/// Returns the channel type of a message. Several other fields depend on it.
 pub(in crate::sandbox) fn channel_type(message: Object) -> &'static str {
     message.of("channelType").pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
 }

@@ -1,52 +1,53 @@
-//! Random-looking numbers that depend only on the place they are asked for.
+//! Pseudo-random numbers that depend only on what they are for, not on earlier draws.
 //!
-//! The sandbox keeps no generator. Every value of every record comes from a [`RandomTable`] derived from the seed, the kind,
-//! the number and the field. Therefore any record can be generated at any time, in any order, and is always the same.
+//! The sandbox has no random generator with a state. Every value of every record comes from a [`RandomTable`] derived
+//! from the seed, the kind, the number and the field. Therefore any record can be generated at any time, in any
+//! order, and is always the same.
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A position in an endless table of random numbers.
+/// One entry of an endless tree of random numbers. It has a value of its own, and sub-tables by number and by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RandomTable(u64);
 
 impl RandomTable {
-    /// Returns the table of a seed.
+    /// Returns the root table of a seed.
     pub fn new(seed: u64) -> RandomTable {
         RandomTable(scramble(seed.wrapping_add(STEP)))
     }
 
-    /// Returns the sub-table of a number, independent of its neighbours.
+    /// Returns the sub-table with this number. Neighbouring numbers give independent values.
     pub fn at(self, number: u64) -> RandomTable {
         RandomTable(scramble(self.0 ^ scramble(number.wrapping_mul(STEP).wrapping_add(1))))
     }
 
-    /// Returns the sub-table of a name.
+    /// Returns the sub-table with this name.
     pub fn named(self, name: &str) -> RandomTable {
         self.at(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
     }
 
-    /// Returns 64 random bits.
+    /// Returns the table's value as 64 random bits.
     pub fn bits(self) -> u64 {
         self.0
     }
 
-    /// Returns a number below `end` (0 if `end` is 0).
+    /// Returns the table's value as a number below `end` (0 if `end` is 0).
     pub fn below(self, end: u64) -> u64 {
         // The high half of a 128-bit product avoids a division; its bias is negligible.
         ((u128::from(self.0) * u128::from(end)) >> 64) as u64
     }
 
-    /// Returns a number from 0 up to, but not including, 1.
+    /// Returns the table's value as a number from 0 up to, but not including, 1.
     pub fn unit(self) -> f64 {
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Returns `true` in `permille` of a thousand cases.
+    /// Returns `true` with the probability `permille`/1000.
     pub fn chance(self, permille: u64) -> bool {
         self.below(1000) < permille
     }
 
-    /// Returns one of a table's entries.
+    /// Returns a random entry of a slice.
     pub fn pick<T: Copy>(self, table: &[T]) -> T {
         table[usize::try_from(self.below(table.len() as u64)).unwrap_or(0)]
     }

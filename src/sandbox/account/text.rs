@@ -1,7 +1,7 @@
-//! Text as people write it, and a share of text that hurts CSV files, databases and careless readers.
+//! Generates text as people write it, and a share of text that causes errors in careless CSV, database and JSON code.
 //!
-//! Every function appends one JSON string (or null) drawn from a [`RandomTable`]. It plants markers (`BODYMARKER-<n>`), so
-//! that a test can search for people's words in places where none may appear.
+//! Every function appends one JSON string (or null) drawn from a [`RandomTable`]. Some strings contain a marker
+//! (`BODYMARKER-<n>`), so that a test can search for people's words where none may appear, such as in logs.
 
 use crate::sandbox::account::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
 use crate::sandbox::account::rng::RandomTable;
@@ -26,8 +26,9 @@ fn quoted(out: &mut JsonWriter, write: impl FnOnce(&mut JsonWriter)) {
     out.raw("\"");
 }
 
-/// Appends a message's content: mostly short, nasty in one of seven, empty or null now and then, 40 KB in one of
-/// 5,000. `edited` is the number of edits: edited text differs from the original and is never null.
+/// Appends the content of the message with this number: mostly short, difficult text (`NASTY`) in one of seven, empty
+/// or null now and then, 40 KB in one of 5,000. `edited` is the number of edits. Edited text differs from the
+/// original and is never null.
 pub fn body(dice: RandomTable, number: u64, edited: u32, out: &mut JsonWriter) {
     let class = dice.at(1).below(5000);
     if class < 100 && edited == 0 {
@@ -55,7 +56,7 @@ pub fn body(dice: RandomTable, number: u64, edited: u32, out: &mut JsonWriter) {
     });
 }
 
-/// Appends a short line of text, such as a subject; mostly plain.
+/// Appends a short line of text, such as a subject. It is mostly plain, and difficult text (`NASTY`) in 6 %.
 pub fn line(dice: RandomTable, out: &mut JsonWriter) {
     let spelling = spelling(dice);
     quoted(out, |out| {
@@ -67,7 +68,7 @@ pub fn line(dice: RandomTable, out: &mut JsonWriter) {
     });
 }
 
-/// Appends a person's first name; nasty in one of 25.
+/// Appends a person's first name, which is difficult text (`NASTY`) in one of 25. `edited` is the number of edits.
 pub fn first_name(dice: RandomTable, edited: u32, out: &mut JsonWriter) {
     let spelling = spelling(dice);
     quoted(out, |out| {
@@ -89,7 +90,7 @@ pub fn last_name(dice: RandomTable, out: &mut JsonWriter) {
     }
 }
 
-/// Appends an email address; one in thirty carries a marker.
+/// Appends an email address, made unique by `number`. One in thirty contains a marker.
 pub fn email(dice: RandomTable, number: u64, out: &mut JsonWriter) {
     quoted(out, |out| {
         if dice.at(1).chance(33) {
@@ -103,7 +104,7 @@ pub fn email(dice: RandomTable, number: u64, out: &mut JsonWriter) {
     });
 }
 
-/// Appends a telephone number as people type it: with leading zeros, with a plus sign, with blanks.
+/// Appends a telephone number as people type it: with leading zeros, a plus sign or blanks.
 pub fn phone(dice: RandomTable, out: &mut JsonWriter) {
     let digits = 1_000_000 + dice.at(1).below(8_999_999);
     quoted(out, |out| {
@@ -112,7 +113,7 @@ pub fn phone(dice: RandomTable, out: &mut JsonWriter) {
     });
 }
 
-/// Appends a card as chat platforms send it: an object of any shape inside a scalar.
+/// Appends the value of a card column: an object or list of any shape, inside a custom scalar.
 pub fn cards(dice: RandomTable, out: &mut JsonWriter) {
     match dice.at(1).below(4) {
         0 => out.raw("[]"),
@@ -128,7 +129,8 @@ pub fn cards(dice: RandomTable, out: &mut JsonWriter) {
     }
 }
 
-/// Appends the name of a tag or a channel; some are nasty.
+/// Appends the name of a tag or a channel. One in six is difficult text (`NASTY`). `number` is the object's number,
+/// and `edited` the number of edits.
 pub fn label(dice: RandomTable, number: u64, edited: u32, out: &mut JsonWriter) {
     quoted(out, |out| {
         match dice.at(1).below(6) {
@@ -141,7 +143,7 @@ pub fn label(dice: RandomTable, number: u64, edited: u32, out: &mut JsonWriter) 
     });
 }
 
-/// Appends an email's HTML.
+/// Appends the HTML of an email.
 pub fn html(dice: RandomTable, out: &mut JsonWriter) {
     quoted(out, |out| {
         out.raw("<div class=\\\"m\\\">\\n\\t<p>");

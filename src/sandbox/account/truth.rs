@@ -1,14 +1,14 @@
-//! What a perfect export holds: every current record with every documented column, in list order.
+//! Computes what a perfect export holds: every current record with every documented column, in list order.
 //!
 //! A column that the schema's type lacks is null. A column that the schema spells differently appears under its
-//! documented name. There are two versions of a column's objects:
+//! documented name. For a column that holds objects, there are two versions:
 //!
-//! - *shipped*: the sub-fields that the shipped selection asks for; object types that no documentation page describes
-//!   are null;
+//! - *shipped*: the sub-fields that the shipped dialect selects. Objects that no documentation page describes are
+//!   null.
 //! - *all*: what a selection made from the schema holds: every scalar sub-field in the schema's order, and one level
-//!   of inner objects with theirs.
+//!   of inner objects with their scalars.
 //!
-//! The lines are generated page by page, so that the memory is that of one page.
+//! The records are generated page by page, so that only one page is in memory.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -25,22 +25,22 @@ use crate::sandbox::graphql::reading::SchemaMeaning;
 use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField, Side};
 use crate::streams::{ColumnKind, Stream};
 
-/// Number of rows generated at a time.
+/// The number of rows generated at a time.
 const CHUNK: u64 = 500;
 
-/// Levels of objects in a column.
+/// The number of levels of nested objects that a column holds.
 const LEVELS: usize = 2;
 
-/// Selects the sub-fields of objects.
+/// Which sub-fields of objects the records show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectFields {
-    /// The sub-fields that the shipped selection asks for.
+    /// The sub-fields that the shipped dialect selects.
     Shipped,
-    /// The sub-fields that the schema has.
+    /// All sub-fields that the schema has.
     All,
 }
 
-/// A pass over a stream's current records.
+/// An iteration over the current records of a stream, as JSON Lines.
 #[derive(Debug)]
 pub struct Truth {
     picks: Vec<SelectedField>,
@@ -59,7 +59,7 @@ impl Truth {
         }
     }
 
-    /// Returns the next lines, or `None` at the end.
+    /// Returns the next records as JSON Lines, or `None` at the end.
     pub fn next_lines(&mut self, world: &GeneratedAccount, lists: &Mutex<AccountLists>) -> Option<Vec<u8>> {
         let mut out = JsonWriter { lossy: true, ..JsonWriter::default() };
         let rows = {
@@ -75,7 +75,7 @@ impl Truth {
     }
 }
 
-/// Returns a column under its documented name.
+/// Returns how to write a column under its documented name.
 fn column(
     stream: Stream,
     name: &str,
@@ -105,7 +105,8 @@ fn column(
     }
 }
 
-/// Returns the selection of an object: its scalars, and inner objects for `levels` levels.
+/// Returns the selection of the sub-fields of an object: its scalars, and its inner objects if `levels` is greater
+/// than 1.
 fn inner(definition: &FieldDefinition, reading: &SchemaMeaning, levels: usize) -> Vec<SelectedField> {
     let ty = definition.ty.inner_named_type();
     let Some(ExtendedType::Object(object)) = reading.types.types.get(ty) else {
@@ -124,7 +125,8 @@ fn inner(definition: &FieldDefinition, reading: &SchemaMeaning, levels: usize) -
     picks.collect()
 }
 
-/// Returns a column as the shipped selection asks for it: null if no field of the selection is the column's.
+/// Returns how to write a column with the sub-fields that the shipped dialect selects. If the dialect does not select
+/// the column, it is null.
 fn shipped(stream: Stream, name: &str) -> SelectedField {
     static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect::shipped().expect("the shipped dialect"));
     static DEFAULT: LazyLock<SchemaMeaning> =

@@ -1,4 +1,5 @@
-//! Changes that reach further than a page: runs of rows that disappear, and rows that jump over the reading point.
+//! Changes that extend over more than a page: long runs of rows that are deleted, and rows that jump to the other
+//! side of the page that is being read.
 
 use std::ops::Range;
 
@@ -6,7 +7,7 @@ use crate::sandbox::account::data::{List, ListEntry};
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::changes::drift::{AccountLists, DriftChange};
 
-/// The page that was shown last. Changes are made near it, where they hurt a reader most.
+/// The page that was shown last. Changes are made near it, where they are hardest for a reader to notice.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct LastShown {
     list: List,
@@ -14,20 +15,21 @@ pub(in crate::sandbox) struct LastShown {
 }
 
 impl AccountLists {
-    /// Remembers which rows a page has shown.
+    /// Remembers that a page has shown `limit` rows of a list, beginning with the row `start`.
     pub fn shows(&mut self, list: List, start: u64, limit: u64) {
         self.last_shown = Some(LastShown { list, rows: start..start.saturating_add(limit) });
     }
 
-    /// Returns the rows of the page shown last, cut to the list, and the page's size. `None` if that page was of
-    /// another list.
+    /// Returns the rows of the page that was shown last, without those beyond the list's end, and the page size.
+    /// Returns `None` if that page was of another list.
     fn shown(&self, list: List) -> Option<(Range<u64>, u64)> {
         let shown = self.last_shown.as_ref()?;
         let rows = shown.rows.start.min(self.len(list))..shown.rows.end.min(self.len(list));
         (shown.list == list).then(|| (rows, shown.rows.end - shown.rows.start))
     }
 
-    /// Deletes a run of rows longer than a page. Returns `false` if the list has two pages or fewer.
+    /// Deletes a run of rows that is longer than a page. Returns `false`, and deletes nothing, if the list has two
+    /// pages or fewer or is not the one shown last.
     pub(in crate::sandbox) fn bulk_delete(&mut self, list: List, dice: RandomTable) -> bool {
         let Some((_, page)) = self.shown(list) else { return false };
         let len = self.len(list);
@@ -46,8 +48,8 @@ impl AccountLists {
         true
     }
 
-    /// Moves a row by more than a page, ahead more often than back; half of the moved rows keep their content.
-    /// Returns `false` if the list has one page or less.
+    /// Moves a row by more than a page, forward more often than back. Half of the moved rows keep their content.
+    /// Returns `false`, and moves nothing, if the list has one page or less or is not the one shown last.
     pub(in crate::sandbox) fn leap(&mut self, list: List, dice: RandomTable) -> bool {
         let Some((rows, page)) = self.shown(list) else { return false };
         let len = self.len(list);

@@ -1,8 +1,9 @@
-//! Lists that move while they are read: inserts, deletes, edits and moves on top of the generated account.
+//! Drift: changes to lists while they are read. Records are inserted, deleted, edited and moved, starting from the
+//! generated account.
 //!
-//! Only a changed list is held in memory (16 bytes a record); the others stay computed. The changes depend on the
-//! seed, the number of the list request and the list being read, never on time. Therefore a client that asks the same
-//! questions meets the same drift.
+//! Only a changed list is held in memory (16 bytes a record); the others are still computed. The changes depend on
+//! the seed, the number of the list request and the list that is read, never on time. Therefore a client that asks
+//! the same questions meets the same drift.
 //!
 //! Deleted records never come back. The id of every record that was inserted, deleted, edited or moved is remembered,
 //! so that a test knows which records it must not judge.
@@ -17,22 +18,22 @@ use crate::sandbox::changes::bulk_changes::LastShown;
 use crate::sandbox::changes::night::Nights;
 use crate::streams::Stream;
 
-/// The place where a list shows new and moved records.
+/// Where new and moved records appear in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListOrder {
-    /// In front; the list itself is newest first.
+    /// At the beginning. The generated list is in the order newest first.
     #[default]
     NewestFirst,
-    /// At the end; the list itself is oldest first.
+    /// At the end. The generated list is in the order oldest first.
     OldestFirst,
-    /// At any place.
+    /// At a random position.
     Anywhere,
-    /// In front, and edited records too: the list is sorted by a field that changes.
+    /// At the beginning, and edited records move there as well, as in a list sorted by the date of the last change.
     ByChange,
 }
 
 impl ListOrder {
-    /// Returns the order of that name: `newest_first`, `oldest_first`, `anywhere` or `by_change`.
+    /// Returns the order with this name: `newest_first`, `oldest_first`, `anywhere` or `by_change`.
     pub fn named(name: &str) -> Option<ListOrder> {
         match name {
             "newest_first" => Some(ListOrder::NewestFirst),
@@ -44,24 +45,24 @@ impl ListOrder {
     }
 }
 
-/// A kind of change.
+/// A kind of change to a record in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriftChange {
-    /// A record appears.
+    /// A new record appears.
     Insert,
     /// A record disappears.
     Delete,
-    /// A record's fields change, and it keeps its place.
+    /// The fields of a record change. The record keeps its position.
     Edit,
-    /// A record's fields change, and it goes to the place of new records.
+    /// The fields of a record change, and the record moves to where new records appear.
     Move,
 }
 
 impl DriftChange {
-    /// Every kind.
+    /// Every kind of change.
     pub const ALL: [DriftChange; 4] = [DriftChange::Insert, DriftChange::Delete, DriftChange::Edit, DriftChange::Move];
 
-    /// Returns the change of that name: `insert`, `delete`, `edit` or `move`.
+    /// Returns the kind of change with this name: `insert`, `delete`, `edit` or `move`.
     pub fn named(name: &str) -> Option<DriftChange> {
         match name {
             "insert" => Some(DriftChange::Insert),
@@ -73,20 +74,20 @@ impl DriftChange {
     }
 }
 
-/// The settings of drift: how much changes, and how.
+/// How many changes are made while lists are read, and which.
 #[derive(Debug, Clone)]
 pub struct DriftSettings {
-    /// Seed that decides which changes happen when.
+    /// The seed that decides which changes happen, and when.
     pub seed: u64,
-    /// Expected changes between two list requests. Between two questions of one request, a tenth of it.
+    /// The expected number of changes between two list requests. Between two questions of one request, a tenth of it.
     pub rate: f64,
-    /// The place where new and moved records go.
+    /// Where new and moved records appear.
     pub order: ListOrder,
-    /// The kinds of change, equally likely; a kind that is listed twice is twice as likely.
+    /// The kinds of change, all equally likely. A kind that is listed twice is twice as likely.
     pub kinds: Vec<DriftChange>,
-    /// Number of changes after which the account holds still.
+    /// The number of changes after which the account does not change any more.
     pub max_events: u64,
-    /// `true` if a run of rows longer than a page is deleted now and then.
+    /// `true` if a run of rows longer than a page is sometimes deleted.
     pub bulk_deletes: bool,
     /// `true` if rows move by more than a page.
     pub leaps: bool,
@@ -106,13 +107,13 @@ impl Default for DriftSettings {
     }
 }
 
-/// The account's lists as they stand now.
+/// The account's lists with all changes so far.
 #[derive(Debug)]
 pub struct AccountLists {
     pub(in crate::sandbox) world: Arc<GeneratedAccount>,
     settings: Option<DriftSettings>,
     pub(in crate::sandbox) changed: HashMap<List, Vec<ListEntry>>,
-    /// Deleted conversations; their messages are deleted with them.
+    /// The numbers of deleted conversations. Their messages are deleted as well.
     gone: HashSet<u64>,
     touched: BTreeMap<Stream, BTreeSet<u64>>,
     pub(in crate::sandbox) inserted: BTreeMap<Stream, u64>,
@@ -120,13 +121,13 @@ pub struct AccountLists {
     questions: u64,
     events: u64,
     pub(in crate::sandbox) nights: Nights,
-    /// The last change of each record, in milliseconds since 1970.
+    /// The time of the last change of each changed record, in milliseconds since 1970.
     pub(in crate::sandbox) stamped: HashMap<(List, u64), u64>,
     pub(in crate::sandbox) last_shown: Option<LastShown>,
 }
 
 impl AccountLists {
-    /// Returns the lists of an account as generated.
+    /// Returns the lists of an account as generated. With `settings`, they change while they are read.
     pub fn new(world: Arc<GeneratedAccount>, settings: Option<DriftSettings>) -> AccountLists {
         AccountLists {
             world,
@@ -144,7 +145,7 @@ impl AccountLists {
         }
     }
 
-    /// Returns the number of records in a list.
+    /// Returns the present number of records in a list.
     pub fn len(&self, list: List) -> u64 {
         match self.changed.get(&list) {
             Some(entries) => entries.len() as u64,
@@ -153,7 +154,7 @@ impl AccountLists {
         }
     }
 
-    /// Returns the records at these positions, as far as the list reaches.
+    /// Returns the records at these positions of a list. Positions beyond the end of the list are ignored.
     pub fn slice(&self, list: List, positions: Range<u64>) -> Vec<ListEntry> {
         match self.changed.get(&list) {
             Some(entries) => {
@@ -164,7 +165,7 @@ impl AccountLists {
         }
     }
 
-    /// Returns the position and the row of the record with that id, or `None` if the list lacks it.
+    /// Returns the record with this id and its position in a list, or `None` if the list does not contain it.
     pub fn position(&self, list: List, id: &str) -> Option<(u64, ListedRecord)> {
         let number = self.world.stream_ids(list.stream()).number(id)?;
         if self.shifted(list) {
@@ -183,18 +184,19 @@ impl AccountLists {
         }
     }
 
-    /// Returns a record of a list as a row.
+    /// Returns a list entry as a row: with its list and, for a conversation, the newest message of a simulated night.
     pub(in crate::sandbox) fn row(&self, list: List, entry: ListEntry) -> ListedRecord {
         let newest = || self.nights.last.get(&entry.number).copied();
         ListedRecord { list, entry, last_message: if list == List::Conversations { newest() } else { None } }
     }
 
-    /// Returns the message list of the conversation with that id, or `None` if it is unknown or deleted.
+    /// Returns the message list of the conversation with this id, or `None` if the conversation is unknown or
+    /// deleted.
     pub fn messages_of(&self, conversation: &str) -> Option<List> {
         self.position(List::Conversations, conversation).map(|(_, row)| List::Messages(row.entry.number))
     }
 
-    /// Returns the number of changes so far.
+    /// Returns the number of changes that drift has made so far.
     pub fn events(&self) -> u64 {
         self.events
     }
@@ -210,7 +212,9 @@ impl AccountLists {
             .collect()
     }
 
-    /// Makes the changes that happen before `asked` is answered. Before the first question, nothing changes.
+    /// Makes the changes that happen before a question about the list `asked` is answered. Nothing changes before the
+    /// very first question. `first_of_request` is `true` for the first list question of a request; fewer changes
+    /// happen between the others.
     pub fn pass_time(&mut self, asked: List, first_of_request: bool) {
         let Some(settings) = self.settings.clone() else { return };
         let dice = RandomTable::new(settings.seed).named("drift").at(self.questions);
@@ -275,7 +279,7 @@ impl AccountLists {
         self.touch(list, entry.number, change);
     }
 
-    /// Remembers a change. Deleting a conversation also deletes its messages.
+    /// Remembers that a record has changed. If a conversation was deleted, deletes its messages as well.
     pub(in crate::sandbox) fn touch(&mut self, list: List, number: u64, change: DriftChange) {
         self.touched.entry(list.stream()).or_default().insert(number);
         self.stamp(list, number);
@@ -284,8 +288,8 @@ impl AccountLists {
         }
     }
 
-    /// Draws a list to change. The four default streams are equally likely; a conversation is as likely as it has
-    /// messages.
+    /// Draws a list to change. The four default streams are equally likely. Among message lists, the probability is
+    /// in proportion to the number of messages.
     fn any_list(&self, dice: RandomTable) -> List {
         match List::of(dice.at(1).pick(&crate::streams::DEFAULT)) {
             List::AllMessages => {
@@ -306,7 +310,7 @@ impl AccountLists {
     }
 }
 
-/// Returns the number of the first record that is added to a stream after the account was generated.
+/// Returns the number that the first record gets that is added to a stream after the account was generated.
 pub(in crate::sandbox) fn first_new(world: &GeneratedAccount, stream: Stream) -> u64 {
     let size = world.size();
     match stream {

@@ -1,4 +1,4 @@
-//! Changes on a test's command, between two runs: records that are deleted, and lists that come out empty.
+//! Changes that a test makes between two runs: it deletes records, or lets lists come out empty.
 
 use crate::sandbox::account::data::{List, ListEntry};
 use crate::sandbox::account::rng::RandomTable;
@@ -6,7 +6,7 @@ use crate::sandbox::changes::drift::{AccountLists, DriftChange};
 use crate::streams::Stream;
 
 impl AccountLists {
-    /// Deletes up to `n` records of a stream and returns their ids. The same seed deletes the same records.
+    /// Deletes up to `n` records of a stream, and returns their ids. The same seed deletes the same records.
     pub fn delete(&mut self, stream: Stream, n: usize, seed: u64) -> Vec<String> {
         let mut dice = RandomTable::new(seed).named("delete").named(stream.name());
         let mut ids = Vec::new();
@@ -34,7 +34,8 @@ impl AccountLists {
         ids
     }
 
-    /// Makes the lists of a stream come out empty, or ends that. Questions for a single record are still answered.
+    /// If `withheld` is set, the lists of a stream are served empty from now on; otherwise they are served as usual
+    /// again. Questions for a single record are answered in both cases.
     pub fn withhold(&mut self, stream: Stream, withheld: bool) {
         if withheld {
             self.withheld.insert(stream)
@@ -43,7 +44,7 @@ impl AccountLists {
         };
     }
 
-    /// Returns `true` if this list comes out empty.
+    /// Returns `true` if this list is to be served empty.
     pub fn is_withheld(&self, list: List) -> bool {
         self.withheld.contains(&list.stream())
     }

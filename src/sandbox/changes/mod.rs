@@ -1,8 +1,10 @@
-//! Changes to the account, by when they happen:
+//! Changes to the account, in one file for each occasion on which they happen:
 //!
 //! - while lists are read: [`crate::sandbox::changes::drift`], [`crate::sandbox::changes::bulk_changes`];
 //! - between two runs: [`crate::sandbox::changes::night`];
 //! - on a test's command: [`crate::sandbox::changes::manual_changes`].
+//!
+//! `since` serves lists of the changed records only.
 
 pub(crate) mod bulk_changes;
 pub(crate) mod drift;

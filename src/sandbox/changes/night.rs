@@ -1,12 +1,12 @@
-//! The changes of a night: the account changes all at once, while no client reads it.
+//! The changes of a simulated night: the account changes all at once, while no client reads it.
 //!
 //! The same account, seeds and counts give the same nights. Each night is a day after the one before, and the first
-//! comes a month after the newest generated record. The client under test is told the time ([`NightReport::now`]). The kinds
-//! of change are those that a nightly run meets:
+//! comes a month after the newest generated record. The report gives the time after the night ([`NightReport::now`]),
+//! which the client under test should take as the present. The kinds of change are those that a nightly run meets:
 //!
 //! - new messages (the conversation's entry shows the last one), new conversations, and edited or new contacts;
 //! - a changed status in messages of the last two days (no entry shows it);
-//! - changes to old messages, which nothing should change any more: only an audit finds them.
+//! - changes to old messages, which should no longer change: only an audit can find them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,59 +19,59 @@ use crate::sandbox::changes::drift::{AccountLists, first_new};
 use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::streams::Stream;
 
-/// Describes how much a night changes.
+/// How many changes of each kind a night makes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NightChanges {
-    /// Seed that decides which records change.
+    /// The seed that decides which records change.
     pub seed: u64,
-    /// Number of conversations that get new messages.
+    /// The number of conversations that get new messages.
     pub changed: u64,
-    /// Number of new conversations, each with messages.
+    /// The number of new conversations, each with messages.
     pub new: u64,
-    /// Number of contacts that are edited.
+    /// The number of contacts that are edited.
     pub contacts: u64,
-    /// Number of new contacts.
+    /// The number of new contacts.
     pub new_contacts: u64,
-    /// Number of messages of the last two days whose status changes.
+    /// The number of messages of the last two days whose status changes.
     pub status: u64,
-    /// Number of old messages that change in conversations that do not change otherwise.
+    /// The number of old messages that are edited, in conversations that do not change otherwise.
     pub old_edits: u64,
 }
 
-/// Reports the changes of a night by id.
+/// The changes that a night has made, as the ids of records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct NightReport {
-    /// The night's number, from 1.
+    /// The number of the night, from 1.
     pub night: u64,
     /// The time after the night, in ISO 8601.
     pub now: String,
-    /// Conversations with new messages.
+    /// The ids of the conversations that got new messages.
     pub changed: Vec<String>,
-    /// New conversations.
+    /// The ids of the new conversations.
     pub new: Vec<String>,
-    /// Edited contacts.
+    /// The ids of the edited contacts.
     pub contacts: Vec<String>,
-    /// New contacts.
+    /// The ids of the new contacts.
     pub new_contacts: Vec<String>,
-    /// Conversations of the recent messages that changed.
+    /// The ids of the conversations with recent messages whose status changed.
     pub status: Vec<String>,
-    /// Conversations of the old messages that changed.
+    /// The ids of the conversations with old messages that were edited.
     pub old_edits: Vec<String>,
 }
 
-/// The memory of the nights so far.
+/// What the simulated nights so far have added.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Nights {
     pub(in crate::sandbox) count: u64,
     conversations: u64,
-    /// The newest message of each conversation that got messages at night.
+    /// For each conversation that got messages at night, the number of the newest.
     pub(in crate::sandbox) last: HashMap<u64, u64>,
-    /// `(night, conversation, message)` for each message that a night added.
+    /// For each message that a night added, `(night, conversation, message)`.
     made: Vec<(u64, u64, u64)>,
 }
 
 impl NightChanges {
-    /// Reads a URL query such as `seed=5&changed=20`. Returns `None` if it has an unknown name or an invalid value.
+    /// Parses a URL query such as `seed=5&changed=20`. Returns `None` if it has an unknown name or an invalid value.
     pub fn of_query(query: &str) -> Option<NightChanges> {
         let mut night = NightChanges::default();
         for part in query.split('&').filter(|part| !part.is_empty()) {
@@ -93,7 +93,7 @@ impl NightChanges {
 }
 
 impl AccountLists {
-    /// Lets a night pass and reports its changes.
+    /// Makes the changes of a night, and reports them.
     pub fn night(&mut self, night: NightChanges) -> NightReport {
         self.nights.count += 1;
         let count = self.nights.count;
@@ -161,7 +161,7 @@ impl AccountLists {
         self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect())
     }
 
-    /// Adds a record at the place of new records.
+    /// Adds a record to a list, where new records appear.
     fn put(&mut self, list: List, number: u64) {
         let newest_first = self.world.newest_first();
         let entries = self.materialized(list);
@@ -177,7 +177,8 @@ impl AccountLists {
         self.stamp(list, number);
     }
 
-    /// Adds messages to a conversation. Its entry shows the last of them and moves to the place of new records.
+    /// Adds `count` messages to a conversation. Its entry shows the last of them, and moves to where new records
+    /// appear.
     fn messages(&mut self, conversation: u64, count: u64) {
         let night = self.nights.count;
         for _ in 0..count {
@@ -197,7 +198,8 @@ impl AccountLists {
         self.stamp(List::Conversations, conversation);
     }
 
-    /// Draws a message that the conversation had in the generated account.
+    /// Draws one of the messages that the conversation had when the account was generated. Returns `None` if it has
+    /// none any more.
     fn old_message(&self, conversation: u64, dice: RandomTable) -> Option<u64> {
         let old = |e: &ListEntry| e.number < self.world.size().messages;
         let all: Vec<u64> =
@@ -207,7 +209,7 @@ impl AccountLists {
     }
 }
 
-/// Draws `count` different places below `end`, in random order.
+/// Draws `count` different numbers below `end`, in random order. Draws all of them if there are fewer.
 fn sample(dice: RandomTable, end: u64, count: u64) -> Vec<usize> {
     let mut places: Vec<usize> = (0..usize::try_from(end).unwrap_or(0)).collect();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(places.len());
@@ -220,8 +222,8 @@ fn sample(dice: RandomTable, end: u64, count: u64) -> Vec<usize> {
     places
 }
 
-/// Returns when a night's message was made, in milliseconds since 1970; `beyond` is its number less the generated
-/// messages. `None` if no night made it.
+/// Returns the time at which a night added a message, in milliseconds since 1970. `beyond` is the message's number
+/// minus the number of generated messages. Returns `None` if no night added the message.
 pub(in crate::sandbox) fn created_at_night(beyond: u64) -> Option<u64> {
     (beyond >= NIGHTLY).then(|| FIRST_NIGHT + beyond / NIGHTLY * DAY + beyond % NIGHTLY * 1000)
 }

@@ -1,7 +1,7 @@
-//! Lists of changes: the records that were made, edited or moved at or after a moment.
+//! Serves lists of changes: the records that were created, edited or moved at or after a given time.
 //!
-//! Time here is the time of the nights. A list that is asked for changes shows only those records, in the order of
-//! the whole list.
+//! Time here is the time of the simulated nights, not the machine's. A list of changes shows only those records, in
+//! the order of the complete list.
 
 use crate::sandbox::account::cursor;
 use crate::sandbox::account::data::{List, ListedRecord};
@@ -11,18 +11,19 @@ use crate::sandbox::graphql::execute::ServedPage;
 use crate::sandbox::graphql::question::{PageRequest, PageStart};
 
 impl AccountLists {
-    /// Returns the current time, in milliseconds since 1970: noon after the last night.
+    /// Returns the sandbox's present time, in milliseconds since 1970: noon after the last simulated night.
     pub(in crate::sandbox) fn now(&self) -> u64 {
         FIRST_NIGHT + self.nights.count * DAY + DAY / 2
     }
 
-    /// Notes that a record changes now.
+    /// Notes that the record of this number changes now.
     pub(in crate::sandbox) fn stamp(&mut self, list: List, number: u64) {
         let now = self.now();
         self.stamped.insert((list, number), now);
     }
 
-    /// Returns a page of the records that changed at or after `moment` (milliseconds since 1970).
+    /// Returns a page of the records of a list that changed at or after `moment`, in milliseconds since 1970. The
+    /// page has at most `limit` rows.
     pub(in crate::sandbox) fn changed_since(
         &self,
         list: List,

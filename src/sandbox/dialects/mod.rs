@@ -1,9 +1,9 @@
-//! The schemas that come with the sandbox: the same account, spelled as different servers might spell it.
+//! The schemas that come with the sandbox. All show the same account, spelled as different servers might spell it.
 
 /// The schema that is served by default.
 pub const DEFAULT_SDL: &str = include_str!("default.graphql");
 
-/// Every schema that comes with the sandbox, by name.
+/// Every schema that comes with the sandbox, with its name.
 const SHIPPED: [(&str, &str); NAMES.len()] = [
     ("default", DEFAULT_SDL),
     ("prefixed", include_str!("prefixed.graphql")),
@@ -16,7 +16,7 @@ const SHIPPED: [(&str, &str); NAMES.len()] = [
 /// The names of the schemas that come with the sandbox.
 pub const NAMES: [&str; 6] = ["default", "prefixed", "input", "relay", "offset", "zero"];
 
-/// Returns the schema of that name, or `None`.
+/// Returns the SDL of the schema with this name, or `None` if there is none.
 pub fn shipped(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, sdl)| *sdl)
 }

@@ -1,5 +1,6 @@
-//! Habits of real servers that make lists hard to read. A walk must see through each habit or report the list as
-//! incomplete. Rows that an adversary hides are still in the account: `/truth` shows them.
+//! Adversaries: habits of real servers that make lists hard to read completely. With each of them, a walk must either
+//! read the complete list or report it as incomplete. Rows that an adversary hides are still in the account: `/truth`
+//! shows them.
 //!
 //! An answer depends only on the seed and the questions so far, never on time, so that a failed test can be repeated.
 
@@ -11,26 +12,27 @@ use crate::sandbox::changes::drift::AccountLists;
 use crate::sandbox::graphql::execute::ServedPage;
 use crate::sandbox::graphql::question::PageStart;
 
-/// A habit of a server.
+/// A habit of a server that makes lists hard to read completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adversary {
-    /// Now and then a run of rows longer than a page disappears. `changes/bulk_changes.rs` does this.
+    /// Sometimes a run of rows longer than a page is deleted. `changes/bulk_changes.rs` does this.
     BulkDeletes,
-    /// The server cuts pages down to 25 rows without saying so.
+    /// A page has at most 25 rows, even if more were asked for, and no error says so.
     Clamp,
-    /// Some rows are removed after skip and limit: pages in mid-list are short, and the total counts every row.
+    /// Some rows are removed after skip and limit were applied. Pages in the middle of a list are short, and the
+    /// total counts the removed rows as well.
     Filtered,
-    /// No row after row 250 is served.
+    /// Rows after the 250th are never served.
     DepthCap,
-    /// A page after the end shows the last page again.
+    /// A page beyond the end shows the last page again.
     LastPageRepeated,
-    /// Rows with the same sort key (60 neighbours) come in an order that depends on the question.
+    /// Groups of 60 neighbouring rows have the same sort key, and each question gets them in another order.
     Ties,
-    /// A repeated question gets its earlier answer again, for 30 questions.
+    /// If a question is repeated within 30 questions, it gets its earlier answer again.
     Cached,
-    /// The server ignores where a page should begin: every question gets the first page.
+    /// The server ignores which page is asked for: every question gets the first page.
     PageIgnored,
-    /// Rows move by more than a page, some with unchanged bytes, most often rows that were just shown.
+    /// Rows move by more than a page, most often rows that were just shown. Half of them keep their content.
     /// `changes/bulk_changes.rs` does this.
     MovedAnchor,
 }
@@ -49,7 +51,7 @@ impl Adversary {
         ("moved-anchor", Adversary::MovedAnchor),
     ];
 
-    /// Returns the adversary of that name.
+    /// Returns the adversary with this name.
     pub fn named(name: &str) -> Option<Adversary> {
         Adversary::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, adversary)| adversary)
     }
@@ -60,21 +62,21 @@ impl Adversary {
     }
 }
 
-/// Rows in a page under [`Adversary::Clamp`].
+/// The most rows in a page under [`Adversary::Clamp`].
 const CLAMPED: u64 = 25;
-/// Row at which [`Adversary::DepthCap`] cuts a list off.
+/// The number of rows after which [`Adversary::DepthCap`] cuts a list off.
 const DEPTH: u64 = 250;
-/// Number of neighbours that share a sort key.
+/// The number of neighbouring rows that share a sort key under [`Adversary::Ties`].
 const TIED: u64 = 60;
-/// Rows left out of every thousand under [`Adversary::Filtered`].
+/// How many rows of a thousand [`Adversary::Filtered`] removes.
 const LEFT_OUT: u64 = 60;
 /// Number of questions for which [`Adversary::Cached`] repeats an answer.
 const FRESH: u64 = 30;
 
-/// The key of a page: its list, where it begins, and its number of rows.
+/// What identifies a page in the cache: its list, where it begins, and the number of its rows.
 pub type PageKey = (List, PageStart, u64);
 
-/// The adversaries of a sandbox, and their memory.
+/// The adversaries that a sandbox uses, and what they remember.
 #[derive(Debug, Default)]
 pub struct Adversaries {
     which: Vec<Adversary>,
@@ -84,7 +86,7 @@ pub struct Adversaries {
 }
 
 impl Adversaries {
-    /// Returns these adversaries with their seed.
+    /// Returns these adversaries, with the seed of their random choices.
     pub fn new(which: Vec<Adversary>, seed: u64) -> Adversaries {
         Adversaries { which, dice: RandomTable::new(seed).named("adversary"), ..Adversaries::default() }
     }
@@ -93,26 +95,28 @@ impl Adversaries {
         self.which.contains(&adversary)
     }
 
-    /// Returns the largest page size, given the server's own.
+    /// Returns the largest page size, which an adversary may lower. `largest` is the server's own.
     pub fn largest(&self, largest: u64) -> u64 {
         if self.has(Adversary::Clamp) { largest.min(CLAMPED) } else { largest }
     }
 
-    /// Counts the question and returns its cached answer, or `None` if there is none recent enough.
+    /// Counts the question, and returns its cached answer. Returns `None` if there is no answer that is recent
+    /// enough.
     pub fn given(&mut self, asked: &PageKey) -> Option<ServedPage> {
         self.questions += 1;
         let (when, page) = self.given.get(asked)?;
         (self.questions - when <= FRESH).then(|| page.clone())
     }
 
-    /// Stores an answer for [`Adversaries::given`], if answers are cached.
+    /// Stores an answer for [`Adversaries::given`], if [`Adversary::Cached`] is used.
     pub fn give(&mut self, asked: PageKey, page: &ServedPage) {
         if self.has(Adversary::Cached) {
             self.given.insert(asked, (self.questions, page.clone()));
         }
     }
 
-    /// Returns the row at which the page really begins when `start` was asked for.
+    /// Returns the row with which a page really begins if the client asked for the row `start`. `total` is the number
+    /// of rows in the list.
     pub fn start(&self, start: u64, limit: u64, total: u64) -> u64 {
         if self.has(Adversary::PageIgnored) {
             return 0;
@@ -123,7 +127,7 @@ impl Adversaries {
         start
     }
 
-    /// Returns the rows that a page shows.
+    /// Returns the rows of a page of `limit` rows that begins with the row `start`, as the adversaries show them.
     pub fn rows(&self, lists: &AccountLists, list: List, start: u64, limit: u64) -> Vec<ListedRecord> {
         let mut end = start.saturating_add(limit);
         if self.has(Adversary::DepthCap) {
@@ -139,7 +143,8 @@ impl Adversaries {
         rows
     }
 
-    /// Returns a page of a list in which neighbours with the same sort key change places with every question.
+    /// Returns the rows from `start` to `end` of a list in which rows with the same sort key are in another order for
+    /// each page.
     fn tied(&self, lists: &AccountLists, list: List, start: u64, end: u64) -> Vec<ListedRecord> {
         let mut rows = lists.rows(list, 0..u64::MAX);
         let dice = self.dice.at(start).at(end);

@@ -1,8 +1,9 @@
-//! `@sandbox(...)`: tells about a server what SDL itself cannot express.
+//! The directive `@sandbox(...)`, with which an SDL file describes what SDL itself cannot express, such as an ignored
+//! argument.
 //!
-//! The directive is never served: its definition and its uses are removed from the schema, so that introspection does
-//! not show them. An SDL file need neither define nor use it. Everything it tells has a guessed default
-//! (`entities.rs`, `root_fields.rs`).
+//! Clients never see the directive: its definition and its uses are removed from the schema, so that introspection
+//! does not show them. An SDL file need neither define nor use it. Everything that it can express has a guessed
+//! default (`entities.rs`, `root_fields.rs`).
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ use crate::streams::Stream;
 
 const NAME: &str = "sandbox";
 
-/// The definition that is added when an SDL file lacks it.
+/// The directive's definition, which is added to an SDL file that lacks it.
 const DEFINITION: &str = r#"
 directive @sandbox(
   "on a root field: the stream whose list or record it is"
@@ -36,44 +37,45 @@ directive @sandbox(
 ) on FIELD_DEFINITION | OBJECT | SCALAR | SCHEMA
 "#;
 
-/// An argument that a server accepts and ignores.
+/// An argument that a server accepts but ignores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ignored {
-    /// The page: every answer is the first page.
+    /// The page number: every answer is the first page.
     Page,
-    /// The size: every page has the same size.
+    /// The page size: every page has the default size.
     Size,
-    /// The moment: every answer is the whole list, not the changes since.
+    /// The date of the last change: every answer shows the complete list, not the changes only.
     Since,
 }
 
-/// The hints on a root field.
+/// What `@sandbox` says about a root field.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RootHint {
-    /// The stream whose list or record it returns.
+    /// The stream whose list or record the root field returns.
     pub stream: Option<Stream>,
-    /// The number of the first page.
+    /// The number of the first page, such as 0 or 1.
     pub page_from: Option<u64>,
     /// The most rows in a page.
     pub largest: Option<u64>,
-    /// The argument that the server ignores.
+    /// The argument that the server accepts but ignores.
     pub ignores: Option<Ignored>,
 }
 
-/// All hints of an SDL file.
+/// Everything that `@sandbox` says in an SDL file.
 #[derive(Debug, Default)]
 pub struct Hints {
-    /// Hints on root fields, by type and field.
+    /// What is said about root fields, by the names of the type and the field.
     pub roots: HashMap<(Name, Name), RootHint>,
-    /// Streams of record types, by type.
+    /// The stream whose records are of a type, by the type's name.
     pub entities: HashMap<Name, Stream>,
-    /// Documented columns, by type and field.
+    /// The documented column that a field holds, by the names of the type and the field.
     pub columns: HashMap<(Name, Name), String>,
-    /// The form of moments.
+    /// The format in which timestamps are written.
     pub dates: Option<MomentForm>,
 }
 
-/// Reads an SDL file: the schema to serve, and its hints. `Err` is a text for people that says what is wrong.
+/// Parses an SDL file. Returns the schema to serve, without `@sandbox`, and what the directive said. The error is a
+/// message for people.
 pub fn load(sdl: &str) -> Result<(Valid<Schema>, Hints), String> {
     let mut schema = Schema::parse(sdl, "schema.graphql").map_err(|e| e.to_string())?;
     if !schema.directive_definitions.contains_key(NAME) {
@@ -87,7 +89,7 @@ pub fn load(sdl: &str) -> Result<(Valid<Schema>, Hints), String> {
     Ok((served, hints))
 }
 
-/// Removes every hint from a schema and returns them.
+/// Removes every use of `@sandbox` from a schema, and returns what they said.
 fn take(schema: &mut Schema) -> Result<Hints, String> {
     let mut hints = Hints::default();
     let root = &schema.schema_definition;

@@ -1,13 +1,15 @@
-//! Finds the object types that are a stream's records, and which of their fields holds which column.
+//! Finds out which object types of a schema are the records of which stream, and which of their fields hold which
+//! column.
 //!
-//! A type is recognized by the first of these that applies:
+//! A type is recognized by the first of these rules that applies:
 //!
-//! - `@sandbox(entity:)`;
-//! - its documented name;
-//! - the documented columns it has: the type with the most, at least three and at least half of its fields.
+//! - `@sandbox(entity:)` names its stream;
+//! - it has the documented name of a stream's type;
+//! - it has more documented columns of the stream than any other type: at least three, and they are at least half of
+//!   its fields.
 //!
-//! A field is recognized by `@sandbox(column:)`, else by its name, else by its folded name (`created_at` holds
-//! `createdAt`, `id` holds `_id`).
+//! A field is recognized by `@sandbox(column:)`, or else by its name, or else by its name in lower case without
+//! underscores (`created_at` holds `createdAt`, `id` holds `_id`).
 
 use std::collections::HashMap;
 
@@ -18,24 +20,24 @@ use crate::sandbox::graphql::directives::Hints;
 use crate::sandbox::graphql::synonyms::fold;
 use crate::streams::{ALL, ColumnKind, Stream};
 
-/// Least number of columns by which a type is recognized.
+/// The least number of columns by which a type is recognized.
 const ENOUGH: usize = 3;
 
-/// The type of a record.
+/// An object type whose objects are records of a stream.
 #[derive(Debug)]
 pub struct Entity {
     /// The stream whose records are of this type.
     pub stream: Stream,
-    /// Column name by field.
+    /// For each field, the name of the documented column that it holds.
     columns: HashMap<Name, &'static str>,
 }
 
-/// The record types of a schema.
+/// The object types of a schema that are records, by name.
 #[derive(Debug, Default)]
 pub struct Entities(HashMap<Name, Entity>);
 
 impl Entities {
-    /// Finds the record types of a schema. `Err` describes a hint that names an unknown column.
+    /// Finds the object types that are records. Returns an error if `@sandbox` names a column that does not exist.
     pub fn of(schema: &Schema, hints: &Hints) -> Result<Entities, String> {
         let mut streams: HashMap<Name, Stream> = hints.entities.clone();
         for stream in ALL {
@@ -57,12 +59,12 @@ impl Entities {
         Ok(Entities(entities))
     }
 
-    /// Returns the entity of a type, or `None` if the type is not a record.
+    /// Returns what is known about the type with this name, or `None` if its objects are not records.
     pub fn get(&self, ty: &str) -> Option<&Entity> {
         self.0.get(ty)
     }
 
-    /// Returns the type of a stream's records; the first by name if there are several.
+    /// Returns the type of a stream's records. If there are several, returns the first by name.
     pub fn of_stream(&self, stream: Stream) -> Option<(&Name, &Entity)> {
         let found = self.0.iter().filter(|(_, entity)| entity.stream == stream);
         found.min_by_key(|(name, _)| name.as_str())
@@ -70,12 +72,13 @@ impl Entities {
 }
 
 impl Entity {
-    /// Returns the column that a field holds.
+    /// Returns the documented column that a field holds, or `None` if it holds none.
     pub fn column(&self, field: &str) -> Option<&'static str> {
         self.columns.get(field).copied()
     }
 
-    /// Returns the field that holds a column; of several, the one with the column's own name.
+    /// Returns the field that holds a documented column. If there are several, prefers the one with the column's own
+    /// name.
     pub fn field(&self, column: &str) -> Option<&Name> {
         let mut fields: Vec<&Name> = self.columns.iter().filter(|(_, c)| **c == column).map(|(f, _)| f).collect();
         fields.sort_by_key(|field| (field.as_str() != column, field.as_str()));
@@ -83,13 +86,13 @@ impl Entity {
     }
 }
 
-/// Returns the kind of a stream's column.
+/// Returns the kind of values in a stream's column, or `None` if there is no such column.
 pub fn kind(stream: Stream, column: &str) -> Option<ColumnKind> {
     let mut columns = stream.columns().iter();
     columns.find(|c| c.name == column).map(|c| c.kind)
 }
 
-/// Gives each stream that has no type yet the type that has the most of its columns.
+/// Assigns to each stream without a type the type that has the most of its columns. Adds the types to `streams`.
 fn by_columns(schema: &Schema, streams: &mut HashMap<Name, Stream>) {
     let root = &schema.schema_definition;
     let is_root = |name: &Name| {
@@ -118,8 +121,8 @@ fn by_columns(schema: &Schema, streams: &mut HashMap<Name, Stream>) {
     }
 }
 
-/// Returns `true` if the columns suffice to recognize a type. A stream with fewer than three columns also needs
-/// `template` in the type's name.
+/// Returns `true` if a type with `carried` of the stream's columns is recognized by them. A stream with fewer than
+/// three columns also needs `template` in the type's name.
 fn told(object: &ObjectType, stream: Stream, carried: usize) -> bool {
     if stream.columns().len() >= ENOUGH {
         return carried >= ENOUGH && carried * 2 >= object.fields.len();

@@ -1,8 +1,9 @@
 //! Answers root fields by writing the selected fields straight into the answer's buffer.
 //!
-//! The plan of the query (`plan.rs`, `selection.rs`) already says what each field of an envelope stands for.
-//! Therefore an envelope may be flat or deep, a bare list or a connection. Records are written where records belong,
-//! members such as `success` or `totalDocs` wherever they occur, and every other object is entered.
+//! The plan of the query (`plan.rs`, `selection.rs`) already knows what each field stands for. Therefore an envelope
+//! (the objects around the records) may be flat or deep, a bare list or a connection. The writer puts records where
+//! the plan has records, and members such as `success` or `totalDocs` wherever the plan has them. It descends into
+//! every other object.
 
 use crate::sandbox::account::cursor;
 use crate::sandbox::account::data::{GeneratedAccount, ListedRecord};
@@ -10,7 +11,7 @@ use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::object::{Object, Value};
 use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField};
 
-/// The content of an envelope.
+/// What the answer to a root field contains.
 #[derive(Debug, Clone)]
 pub enum EnvelopeContent {
     /// A page of a list.
@@ -19,36 +20,36 @@ pub enum EnvelopeContent {
     Row(ListedRecord, String),
     /// One record, or `None` if it does not exist.
     One(Option<ListedRecord>),
-    /// A token.
+    /// An access token.
     Token {
-        /// Its text.
+        /// The token itself.
         text: String,
-        /// Its lifetime in seconds.
+        /// The lifetime of the token in seconds.
         seconds: u64,
     },
-    /// A failure inside the payload: a code and a message.
+    /// A failure that the payload itself reports: a code and a message.
     Failed(&'static str, &'static str),
 }
 
-/// A page of a list.
+/// A page of a list as it is served.
 #[derive(Debug, Clone)]
 pub struct ServedPage {
-    /// Its rows.
+    /// The records on the page.
     pub rows: Vec<ListedRecord>,
-    /// Number of rows in the list; `None` is answered as null.
+    /// The number of rows in the list. `None` is answered as null.
     pub total: Option<u64>,
     /// `true` if there are rows after this page.
     pub more: bool,
-    /// Number of rows before this page.
+    /// The number of rows before this page.
     pub start: u64,
     /// The page size in rows.
     pub limit: u64,
-    /// The number of the first page.
+    /// The number that the API gives to the first page, such as 0 or 1.
     pub counts_from: u64,
 }
 
 impl EnvelopeContent {
-    /// Returns the number of rows answered.
+    /// Returns the number of records in the answer.
     pub fn rows(&self) -> u64 {
         match self {
             EnvelopeContent::Page(page) => page.rows.len() as u64,
@@ -62,9 +63,9 @@ impl EnvelopeContent {
 /// Writes answers into a buffer.
 #[derive(Debug)]
 pub struct AnswerWriter<'a> {
-    /// The account.
+    /// The account, from which fields get their values.
     pub world: &'a GeneratedAccount,
-    /// The buffer.
+    /// The buffer of the answer.
     pub out: &'a mut JsonWriter,
 }
 
@@ -78,7 +79,7 @@ impl AnswerWriter<'_> {
         self.envelope(pick, content);
     }
 
-    /// Writes a field of an envelope and everything in it.
+    /// Writes a field of an envelope and everything that is selected in it.
     fn envelope(&mut self, pick: &SelectedField, content: &EnvelopeContent) {
         match (pick.part, content) {
             (FieldMeaning::Member(member), content) => self.member(member, pick, content),
@@ -105,7 +106,7 @@ impl AnswerWriter<'_> {
         self.object(&pick.picks, self.world.record(row));
     }
 
-    /// Returns the cursor of the row at that position.
+    /// Returns the cursor of a row at this position of its list.
     pub(in crate::sandbox) fn cursor(&self, row: ListedRecord, position: u64) -> String {
         let ids = self.world.stream_ids(row.list.stream());
         cursor::text(position, &ids.text(row.entry.number))
@@ -153,7 +154,7 @@ impl AnswerWriter<'_> {
         }
     }
 
-    /// Writes an object of which the data has only the id.
+    /// Writes an object whose id is all that the generated data has.
     fn reference(&mut self, pick: &SelectedField, object: Object) {
         let start = self.out.bytes.len();
         if !matches!(object.field(self.world, &pick.name, self.out), Value::Written) || pick.list {
@@ -167,7 +168,8 @@ impl AnswerWriter<'_> {
         });
     }
 
-    /// Writes an unknown field: null, or the least value that its type allows.
+    /// Writes a field that the sandbox does not know: null, or if the type forbids null, the simplest value that it
+    /// allows.
     pub(in crate::sandbox) fn nothing(&mut self, pick: &SelectedField) {
         if pick.leaf || pick.list || !pick.non_null {
             return self.out.raw(&pick.fallback);

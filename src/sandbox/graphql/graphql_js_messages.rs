@@ -1,7 +1,7 @@
 //! Rewrites the validator's errors in the words of graphql-js.
 //!
-//! A client that learns a dialect from rejections reads these messages, so they must be the ones that the real
-//! server's library writes.
+//! A client that finds out a server's spelling from rejections parses these messages. So they must be the ones that
+//! the real server's library writes.
 
 use apollo_compiler::ast::{self, Selection};
 use apollo_compiler::diagnostic::ToCliReport;
@@ -14,20 +14,20 @@ use crate::sandbox::graphql::suggest;
 
 /// A document that the validator rejected.
 pub struct InvalidDocument<'a> {
-    /// The schema it was validated against.
+    /// The schema against which the document was validated.
     pub schema: &'a Schema,
-    /// Its text.
+    /// The document's text.
     pub query: &'a str,
-    /// The parsed text.
+    /// The document as parsed.
     pub parsed: &'a ast::Document,
-    /// `true` if close names are suggested.
+    /// `true` if messages suggest similar names.
     pub suggestions: bool,
 }
 
 /// One error of the validator.
 struct Complaint {
     name: &'static str,
-    /// The validator's own message.
+    /// The message in the validator's own words.
     own: String,
     at: Option<SourceSpan>,
     error: GraphQLError,
@@ -58,7 +58,8 @@ impl InvalidDocument<'_> {
             .collect()
     }
 
-    /// Returns `true` for an error that only follows from another one; graphql-js does not report it.
+    /// Returns `true` for an error that only follows from another error of the same document. graphql-js does not
+    /// report such an error.
     fn spurious(&self, complaint: &Complaint, all: &[Complaint]) -> bool {
         let within = |other: &Complaint| {
             let (Some(at), Some(inner)) = (complaint.at, other.at) else {
@@ -90,7 +91,7 @@ impl InvalidDocument<'_> {
         }
     }
 
-    /// Returns `true` if the text at `at` follows `name:`.
+    /// Returns `true` if the text at `at` is the value of the argument or field `name`: it comes right after `name:`.
     fn is_value_of(&self, at: Option<SourceSpan>, name: &str) -> bool {
         let before = at.and_then(|at| self.query.get(..at.offset())).unwrap_or_default();
         let key = before.trim_end().strip_suffix(':').map(str::trim_end);
@@ -135,7 +136,7 @@ impl InvalidDocument<'_> {
         }
     }
 
-    /// Returns the error for a value of the wrong type.
+    /// Returns the message about a value that is not of the type `expected`.
     fn unsupported(&self, expected: &str, value: &str) -> Option<String> {
         if let Some(name) = value.strip_prefix('$') {
             let variables = self.operations().flat_map(|o| &o.variables);
@@ -156,7 +157,8 @@ impl InvalidDocument<'_> {
         self.parsed.definitions.iter().filter_map(|d| d.as_operation_definition().map(|o| &**o))
     }
 
-    /// Returns the name of the operation around a place, or of the first operation that fits.
+    /// Returns the name of the operation that contains the position `at`, or else of the first operation for which
+    /// `fits` returns `true`.
     fn operation(&self, at: Option<SourceSpan>, fits: impl Fn(&ast::OperationDefinition) -> bool) -> Option<&Name> {
         let offset = at?.offset();
         let mut all = self.parsed.definitions.iter().filter_map(|d| d.as_operation_definition());
@@ -165,7 +167,7 @@ impl InvalidDocument<'_> {
         around.or_else(|| all.find(|o| fits(o)))?.name.as_ref()
     }
 
-    /// Returns the name and the type of the field that starts at `offset`.
+    /// Returns the name and the type of the field that begins at the byte `offset` of the query.
     fn field_at(&self, offset: usize) -> Option<(&Name, &ast::Type)> {
         self.parsed.definitions.iter().find_map(|definition| match definition {
             ast::Definition::OperationDefinition(operation) => {
@@ -204,7 +206,7 @@ fn is_null(own: &str) -> bool {
     own.starts_with("expected value of type ") && own.ends_with(" null")
 }
 
-/// Prints a literal as graphql-js does: lists and objects on one line.
+/// Prints a literal as graphql-js does, with lists and objects on one line.
 fn one_line(value: &str) -> String {
     let whole = ast::Document::parse(format!("{{f(a:{value})}}"), "value").ok();
     let printed = whole.map(|document| document.serialize().no_indent().to_string()).unwrap_or_default();
@@ -212,7 +214,8 @@ fn one_line(value: &str) -> String {
     inner.map_or_else(|| value.to_owned(), |(text, _)| text.to_owned())
 }
 
-/// Returns how a built-in scalar describes a value that it rejects.
+/// Returns the words with which a built-in scalar type describes a value that it rejects. Returns `None` for other
+/// types.
 pub fn scalar_kind(ty: &str, value: &str) -> Option<&'static str> {
     Some(match ty {
         "Int" if value.parse::<i64>().is_ok() => "non 32-bit signed integer value",
@@ -225,7 +228,7 @@ pub fn scalar_kind(ty: &str, value: &str) -> Option<&'static str> {
     })
 }
 
-/// Rewrites a syntax error in the form of graphql-js.
+/// Rewrites the message of a syntax error in the form of graphql-js.
 pub fn syntax_message(message: &str) -> String {
     let text = message.trim_start_matches("syntax error: ");
     let mut letters = text.chars();

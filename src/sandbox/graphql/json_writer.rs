@@ -1,25 +1,27 @@
-//! The buffer that an answer is written into, as JSON text piece by piece.
+//! The buffer in which an answer is put together, as pieces of JSON text.
 
-/// Stands in the text tables for half an emoji: JSON can carry it as an escape, but a Rust string cannot hold it.
+/// Stands for half an emoji (an unpaired surrogate) in the tables of texts. JSON can express one by an escape, but a
+/// Rust string cannot hold it.
 pub const HALF_EMOJI: char = '\u{e0ff}';
 
-/// The form in which text outside ASCII is sent.
+/// How characters outside ASCII are written in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextForm {
     /// Unescaped, in UTF-8.
     Raw,
-    /// As `\uXXXX` escapes, two of them beyond U+FFFF; also writes `/` as `\/`.
+    /// As `\uXXXX` escapes, two of them beyond U+FFFF. `/` is written as `\/`.
     Escaped,
 }
 
-/// JSON under construction.
+/// A buffer of JSON text to which pieces are appended.
 #[derive(Debug, Default)]
 pub struct JsonWriter {
     /// The bytes written so far.
     pub bytes: Vec<u8>,
-    /// `true` writes half an emoji as U+FFFD, as a reader of the answer sees it, instead of as it is sent.
+    /// `true` if half an emoji is written as U+FFFD, as a reader of the answer sees it. `false` if it is written as
+    /// the escape that the server sends.
     pub lossy: bool,
-    /// The signature for the addresses of pictures and media; `None` leaves them unsigned.
+    /// The signature for the URLs of pictures and media. `None` leaves them unsigned.
     pub signature: Option<u64>,
 }
 
@@ -44,7 +46,8 @@ impl JsonWriter {
         self.bytes.extend_from_slice(&digits[at..]);
     }
 
-    /// Appends the signature to an address, after `behind` (`?` or `&`). Does nothing if there is no signature.
+    /// Appends the signature to a URL, after the separator `behind` (`?` or `&`). Appends nothing if there is no
+    /// signature.
     pub fn sign(&mut self, behind: &str) {
         if let Some(signature) = self.signature {
             self.raw(behind);
@@ -59,21 +62,22 @@ impl JsonWriter {
         self.raw(if value { "true" } else { "false" });
     }
 
-    /// Appends ASCII text that needs no escape, as a JSON string.
+    /// Appends a JSON string of ASCII characters that need no escape.
     pub fn plain(&mut self, text: &[u8]) {
         self.bytes.push(b'"');
         self.bytes.extend_from_slice(text);
         self.bytes.push(b'"');
     }
 
-    /// Appends any text as a JSON string.
+    /// Appends any string as a JSON string.
     pub fn text(&mut self, text: &str) {
         self.bytes.push(b'"');
         self.piece(text, TextForm::Raw);
         self.bytes.push(b'"');
     }
 
-    /// Appends text inside a JSON string that the caller opens and closes.
+    /// Appends a part of a JSON string, whose quotes the caller writes. `spelling` is how characters outside ASCII
+    /// are written.
     pub fn piece(&mut self, text: &str, spelling: TextForm) {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\' || b == b'/' || b >= 0x80) {

@@ -13,17 +13,17 @@ use apollo_compiler::response::GraphQLError;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 
-/// A pass over one operation.
+/// A pass over one operation of a document, which collects mistakes.
 struct Walk<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
     operation: &'a Operation,
-    /// Fragments already visited.
+    /// The names of the fragments visited so far.
     seen: HashSet<&'a str>,
     found: Vec<GraphQLError>,
 }
 
-/// Returns the mistakes in a document that the library's validator found valid.
+/// Returns the mistakes in a document that the library's validator has found valid.
 pub fn mistakes(schema: &Schema, document: &ExecutableDocument) -> Vec<GraphQLError> {
     let of = |operation| {
         let mut walk = Walk { schema, document, operation, seen: HashSet::new(), found: Vec::new() };

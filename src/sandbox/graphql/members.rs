@@ -1,11 +1,12 @@
-//! Writes the scalars of an envelope: the total, whether there is a next page, success or failure.
+//! Writes the scalars of an envelope (the objects around the records): the total, whether there is a next page,
+//! success or failure.
 
 use crate::sandbox::graphql::execute::{AnswerWriter, EnvelopeContent, ServedPage};
 use crate::sandbox::graphql::selection::SelectedField;
 use crate::sandbox::graphql::synonyms::Member;
 
 impl AnswerWriter<'_> {
-    /// Writes a member of an envelope, in the form that its type allows.
+    /// Writes a scalar of an envelope, in the form that its type in the schema allows.
     pub(in crate::sandbox) fn member(&mut self, member: Member, pick: &SelectedField, content: &EnvelopeContent) {
         match (member, content) {
             (Member::Success, EnvelopeContent::Failed(..) | EnvelopeContent::One(None)) => self.out.boolean(false),
@@ -55,7 +56,7 @@ impl AnswerWriter<'_> {
         }
     }
 
-    /// Writes a code: a word, or a number if the schema's type is `Int`.
+    /// Writes an error code: a word, or a number if the schema's type is `Int`.
     fn code(&mut self, pick: &SelectedField, content: &EnvelopeContent) {
         let number = pick.ty == "Int";
         match content {
@@ -75,7 +76,7 @@ impl AnswerWriter<'_> {
         }
     }
 
-    /// Writes a number, as text if the schema's type is text.
+    /// Writes a number, as a string if the schema's type is a string.
     fn number(&mut self, pick: &SelectedField, value: u64) {
         if matches!(pick.ty.as_str(), "String" | "ID") {
             self.out.plain(value.to_string().as_bytes());

@@ -1,7 +1,8 @@
 //! Finds arguments and input fields without a value, such as `b` in `f(a: 1, b)`. The library's parser drops them
 //! without an error; graphql-js rejects them.
 
-/// Returns the error of a text that the parser accepted, in the words of graphql-js, or `None`.
+/// Returns the error message of graphql-js for an argument without a value in a query that the parser has accepted.
+/// Returns `None` if there is none.
 pub fn mistake(query: &str) -> Option<String> {
     let tokens = tokens(query);
     let mut open: Vec<&str> = Vec::new();
@@ -36,7 +37,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// Splits a query into words and punctuation. A string is one token; comments and blanks are left out.
+/// Splits a query into words and punctuation. A string is one token. Comments and blanks are left out.
 fn tokens(query: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = query;
@@ -58,7 +59,7 @@ fn tokens(query: &str) -> Vec<&str> {
     tokens
 }
 
-/// Returns the length in bytes of the string that the text begins with.
+/// Returns the length in bytes of the quoted string with which the text begins.
 fn string(text: &str) -> usize {
     let mark = if text.starts_with("\"\"\"") { "\"\"\"" } else { "\"" };
     let mut at = mark.len();

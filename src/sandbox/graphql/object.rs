@@ -1,7 +1,8 @@
-//! Objects with fields, generated when they are asked for.
+//! Objects of the generated data, whose fields are generated when they are asked for.
 //!
-//! A field writes itself straight into the answer as JSON text. A field that is an object, or a list of objects, is
-//! returned instead, and the caller writes its selected fields. Nothing is generated that was not selected.
+//! A field with a plain value is written straight into the answer as JSON text. A field that is an object, or a list
+//! of objects, is returned instead, and the caller writes its selected fields. So nothing is generated that was not
+//! selected.
 
 use crate::sandbox::account::data::GeneratedAccount;
 use crate::sandbox::account::rng::RandomTable;
@@ -11,72 +12,74 @@ use crate::sandbox::graphql::json_writer::JsonWriter;
 /// The object types of the generated data. Their fields are matched by name; an unknown field is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GeneratedType {
-    /// `ExternalContact`
+    /// A contact (`ExternalContact`).
     Contact,
-    /// `CustomerPerson`
+    /// A customer person (`CustomerPerson`).
     Person,
-    /// `ExternalConversation`
+    /// A conversation (`ExternalConversation`).
     Conversation,
-    /// `ExternalMessage`
+    /// A message (`ExternalMessage`).
     Message,
-    /// `Tag`
+    /// A tag of a contact or a conversation (`Tag`).
     Tag,
-    /// `LastMessageType`
+    /// The last message in a conversation's entry (`LastMessageType`).
     LastMessage,
-    /// `ChannelTypeOutput`: a channel inside a conversation
+    /// A channel inside a conversation (`ChannelTypeOutput`).
     Channel,
-    /// `senderData`
+    /// The sender of a message (`senderData`).
     Sender,
-    /// `Media`
+    /// A media file of a message (`Media`).
     Media,
-    /// `EmailDataType`
+    /// The email data of a message (`EmailDataType`).
     Email,
-    /// `ConnectedPlatform`
+    /// A connected channel (`ConnectedPlatform`).
     Platform,
-    /// `WhatsappBusinessTemplate`
+    /// A message template (`WhatsappBusinessTemplate`).
     Template,
 }
 
-/// An object whose fields can be written.
+/// An object of the generated data. It holds only what its fields are computed from.
 #[derive(Debug, Clone, Copy)]
 pub struct Object {
-    /// Its type.
+    /// The object's type, which decides which fields it has.
     pub shape: GeneratedType,
-    /// The source of its random values.
+    /// The source of the random values of the fields.
     pub dice: RandomTable,
-    /// Its number among its kind.
+    /// The object's number among those of its type.
     pub number: u64,
-    /// How often it was edited.
+    /// How often the object was edited.
     pub version: u32,
-    /// Number of the record it belongs to; in a conversation, its newest night message plus 1, or 0.
+    /// The number of the record that the object belongs to. In a conversation: the number of the newest message that
+    /// a simulated night added, plus 1; 0 if there is none.
     pub parent: u64,
 }
 
-/// The result of [`Object::field`].
+/// What [`Object::field`] has found.
 #[derive(Debug, Clone, Copy)]
 pub enum Value {
-    /// Nothing was written: the field is null.
+    /// The field is null. Nothing was written.
     Null,
     /// The field's JSON text was written.
     Written,
-    /// An object; nothing was written.
+    /// The field is this object. Nothing was written.
     Object(Object),
-    /// A list of this many objects, whose n-th is [`Object::nth`] of this one; nothing was written.
+    /// The field is a list of this many objects. [`Object::nth`] of this object returns each. Nothing was written.
     List(Object, u64),
 }
 
 impl Object {
-    /// Returns the n-th object of the list that this object starts.
+    /// Returns the n-th object, from 0, of the list whose first object is this one.
     pub fn nth(self, n: u64) -> Object {
         Object { dice: self.dice.at(n), number: self.number + n, ..self }
     }
 
-    /// Returns an object inside this one.
+    /// Returns an object of the type `shape` inside this one, with this number.
     pub fn inner(self, shape: GeneratedType, number: u64) -> Object {
         Object { shape, dice: self.dice.at(shape as u64 + 100), number, version: self.version, parent: self.number }
     }
 
-    /// Writes the field of that name, or returns the object or the list that it consists of.
+    /// Writes the field with this name to `out`. If the field is an object or a list, returns it instead of writing
+    /// it.
     pub fn field(self, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
         match self.shape {
             GeneratedType::Contact => records::contact(self, world, name, out),

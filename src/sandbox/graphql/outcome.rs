@@ -1,16 +1,16 @@
-//! The result of a request, and the forms of its errors.
+//! The result of a request, and the forms of errors in it.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::sandbox::faults::Fault;
 
-/// An answer before a fault of the connection is applied.
+/// The answer to a request, before a fault of the connection is applied to it.
 #[derive(Debug)]
 pub struct DocumentOutcome {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// The body.
+    /// The body, as bytes.
     pub body: Vec<u8>,
     /// `true` if the body is an HTML page instead of JSON.
     pub html: bool,
@@ -20,61 +20,61 @@ pub struct DocumentOutcome {
     pub rows: u64,
 }
 
-/// One entry of `errors`, its members in the order of the documentation.
+/// One entry of an answer's `errors`, with its members in the documented order.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
-    /// The message.
+    /// What is wrong, in words.
     pub message: String,
-    /// Places in the query.
+    /// The positions in the query that the error is about, each with line and column.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<Value>,
-    /// Path in the answer.
+    /// The path to the field of the answer that the error is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<Value>,
-    /// The code, and the data that belongs to it.
+    /// The error code, and the data that belongs to it.
     pub extensions: Extensions,
-    /// `Some(false)` in errors of the API itself, `None` in errors of GraphQL.
+    /// `Some(false)` in errors of the API itself, `None` in errors of the GraphQL library.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,
 }
 
-/// The machine-readable part of a [`Problem`].
+/// The machine-readable part of an error ([`Problem`]).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Extensions {
-    /// The code.
+    /// The error code, such as `TOKEN_EXPIRED`.
     pub code: &'static str,
-    /// The missing scope, for `INSUFFICIENT_SCOPES`.
+    /// The scope that the API key lacks. Set for `INSUFFICIENT_SCOPES` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_scope: Option<&'static str>,
 }
 
-/// The body of an answer that consists of errors.
+/// The body of an answer that consists of errors only.
 #[derive(Serialize)]
 struct Failed<'a> {
     errors: &'a [Problem],
 }
 
 impl Problem {
-    /// Returns an error of GraphQL.
+    /// Returns an error as the GraphQL library reports it.
     pub fn new(message: &str, code: &'static str) -> Problem {
         let extensions = Extensions { code, required_scope: None };
         Problem { message: message.to_owned(), locations: Vec::new(), path: Vec::new(), extensions, success: None }
     }
 
-    /// Returns an error of the API, in the documented form.
+    /// Returns an error as the API itself reports it, in the documented form.
     pub fn documented(message: &str, code: &'static str) -> Problem {
         Problem { success: Some(false), ..Problem::new(message, code) }
     }
 
-    /// Returns the error for a missing scope.
+    /// Returns the error for an API key without the scope `scope`.
     pub fn scope(scope: &'static str) -> Problem {
         let mut problem = Problem::documented("Insufficient scopes for this operation", "INSUFFICIENT_SCOPES");
         problem.extensions.required_scope = Some(scope);
         problem
     }
 
-    /// Sets the error's path in the answer.
+    /// Sets the path to the field that the error is about.
     #[must_use]
     pub fn at(self, path: Vec<Value>) -> Problem {
         Problem { path, ..self }
@@ -82,7 +82,7 @@ impl Problem {
 }
 
 impl DocumentOutcome {
-    /// Returns an answer that consists of errors.
+    /// Returns an answer that consists of errors only.
     pub fn failed(status: u16, errors: &[Problem]) -> DocumentOutcome {
         let body = serde_json::to_vec(&Failed { errors }).unwrap_or_default();
         let code = errors.first().map(|p| p.extensions.code.to_owned());
@@ -96,18 +96,20 @@ impl DocumentOutcome {
         DocumentOutcome { status, body: html.into_bytes(), html: true, code: None, rows: 0 }
     }
 
-    /// Returns the answer of the rate limit.
+    /// Returns the answer to a request that exceeds the rate limit.
     pub fn too_many() -> DocumentOutcome {
         DocumentOutcome::failed(429, &[Problem::new("Too Many Requests", "TOO_MANY_REQUESTS")])
     }
 
-    /// Returns the answer of a server that limits aliases, in the words of a well-known plugin.
+    /// Returns the answer of a server that limits the aliases in a request, in the words of a well-known plugin.
+    /// `most` is the limit, and `asked` the number in the request.
     pub fn too_many_questions(most: usize, asked: usize) -> DocumentOutcome {
         let message = format!("Syntax Error: Aliases limit of {most} exceeded, found {asked}.");
         DocumentOutcome::failed(400, &[Problem::new(&message, "GRAPHQL_VALIDATION_FAILED")])
     }
 
-    /// Returns the outcome of a fault that replaces the execution, or `None` if the request is executed.
+    /// Returns the answer that a fault gives instead of executing the request. Returns `None` if the request is
+    /// executed in spite of the fault.
     pub fn instead(fault: Fault) -> Option<DocumentOutcome> {
         let internal = Problem::new("Internal server error", "INTERNAL_SERVER_ERROR");
         let unauthorized = Problem::documented("Missing or invalid access token", "UNAUTHORIZED");

@@ -1,6 +1,7 @@
-//! Flattens what a valid operation selects: merges fragments, applies directives and fills in arguments.
+//! Turns the selection of a valid operation into a plain tree: merges fragments, applies directives, and replaces
+//! variables by their values.
 //!
-//! Execution then follows a plain tree of [`SelectedField`]s. Its response keys stand in the order of the selection, as in
+//! Execution then follows that tree of [`SelectedField`]s. Its response keys are in the order of the selection, as in
 //! answers of graphql-js.
 
 use apollo_compiler::ast;
@@ -16,34 +17,34 @@ use crate::sandbox::graphql::reading::SchemaMeaning;
 use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField, Side};
 use crate::sandbox::graphql::synonyms::Member;
 
-/// A root field, which asks one question.
+/// A root field of a request, which asks one question.
 #[derive(Debug)]
 pub struct Root {
-    /// The selection.
+    /// The root field, with everything selected below it.
     pub pick: SelectedField,
-    /// Its arguments, with variables and defaults filled in.
+    /// The arguments of the root field. Variables are replaced by their values, and defaults are added.
     pub arguments: Map<String, Value>,
-    /// The question it asks.
+    /// The question that the root field asks.
     pub question: SandboxQuestion,
-    /// The error that keeps it from being answered: a variable brought null where null is not allowed.
+    /// The error message if the field cannot be answered because a variable is null where null is not allowed.
     pub wrong: Option<String>,
 }
 
 impl Root {
-    /// Returns `true` for `__schema` and `__type`.
+    /// Returns `true` for the root fields `__schema` and `__type`.
     pub fn is_introspection(&self) -> bool {
         matches!(self.pick.name.as_str(), "__schema" | "__type")
     }
 }
 
-/// The inputs of a plan.
+/// What is needed to plan one operation.
 struct Planner<'a> {
     reading: &'a SchemaMeaning,
     document: &'a ExecutableDocument,
     variables: &'a JsonMap,
 }
 
-/// Returns the root fields of an operation.
+/// Returns the root fields of an operation, each with its selection and its question.
 pub fn roots(
     reading: &SchemaMeaning,
     document: &Valid<ExecutableDocument>,
@@ -77,7 +78,7 @@ impl<'a> Planner<'a> {
         SelectedField { picks, ..self.reading.pick(alias, &field.definition, on, side) }
     }
 
-    /// Groups the fields of some selection sets by response key, in the order in which the keys first occur.
+    /// Groups the fields of the selection sets by response key, in the order in which the keys first occur.
     fn collect(&self, sets: &[&'a SelectionSet]) -> Vec<(&'a str, Vec<&'a Node<Field>>)> {
         let mut fields = Vec::new();
         for set in sets {
@@ -118,7 +119,7 @@ impl<'a> Planner<'a> {
         condition == ty || self.reading.types.is_subtype(condition, ty)
     }
 
-    /// Applies `@skip` and `@include`.
+    /// Returns whether a field is selected, according to its `@skip` and `@include`.
     fn wanted(&self, directives: &DirectiveList) -> bool {
         let holds = |name: &str| {
             let value = directives.get(name)?.specified_argument_by_name("if")?;
@@ -140,7 +141,7 @@ impl<'a> Planner<'a> {
         arguments
     }
 
-    /// Adds the defaults of missing fields to an input object.
+    /// Returns an input object with the defaults of its missing fields added. `ty` is the name of its type.
     fn completed(&self, ty: &str, mut value: Value) -> Value {
         if let (Value::Object(given), Some(ExtendedType::InputObject(input))) =
             (&mut value, self.reading.types.types.get(ty))
@@ -155,8 +156,8 @@ impl<'a> Planner<'a> {
         value
     }
 
-    /// Returns the error for an argument that must not be null but is null through a variable. Validation accepts it
-    /// when the variable has a default.
+    /// Returns an error message if a variable makes an argument null that must not be null. Validation accepts such a
+    /// variable if it has a default.
     fn null_argument(&self, field: &Field) -> Option<String> {
         let null = field.arguments.iter().find(|given| {
             let required = field.definition.argument_by_name(&given.name).is_some_and(|d| d.ty.is_non_null());
@@ -166,7 +167,8 @@ impl<'a> Planner<'a> {
         Some(format!("Argument \"{}\" of non-null type \"{ty}\" must not be null.", null.name))
     }
 
-    /// Returns a value with its variables filled in, or `None` if a variable was not given.
+    /// Returns a literal as JSON, with its variables replaced by their values. Returns `None` if a variable was not
+    /// given.
     fn value(&self, value: &ast::Value) -> Option<Value> {
         Some(match value {
             ast::Value::Null => Value::Null,

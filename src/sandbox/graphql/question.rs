@@ -1,4 +1,4 @@
-//! The question that a root field asks with its arguments. It is found whatever the dialect calls the arguments, and
+//! Finds out which question a root field asks with its arguments, whatever names the schema gives the arguments, and
 //! whether they are flat or inside input objects.
 
 use serde_json::{Map, Value};
@@ -9,32 +9,32 @@ use crate::sandbox::graphql::synonyms;
 use crate::sandbox::graphql::synonyms::fold;
 use crate::streams::Stream;
 
-/// A question with the arguments that matter.
+/// A question that a client asks, with the arguments that matter for the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SandboxQuestion {
-    /// Asks for a token with a client id and a secret.
+    /// Asks for a token with a client id and a client secret.
     Token {
-        /// The id.
+        /// The client id that was given; empty if none was.
         client_id: String,
-        /// The secret.
+        /// The client secret that was given; empty if none was.
         client_secret: String,
     },
     /// Asks for a page of a stream's list.
     Page(Stream, PageRequest),
-    /// Asks for a page of the messages of a conversation.
+    /// Asks for a page of the messages of the conversation with this id.
     Messages(String, PageRequest),
-    /// Asks for one record by its id.
+    /// Asks for the record of a stream with this id.
     One(Stream, String),
-    /// `__schema`, `__type` or `__typename`.
+    /// Asks about the schema: `__schema`, `__type` or `__typename`.
     Meta,
-    /// A field of the schema that the sandbox cannot interpret; it is answered with null.
+    /// Asks for a field whose purpose the sandbox does not know. The answer is null.
     Unknown,
 }
 
-/// The place where a page begins.
+/// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PageStart {
-    /// At the page with this number, counted from 0.
+    /// At the beginning of the page with this number, counted from 0.
     Page(u64),
     /// After this many rows.
     Offset(u64),
@@ -42,22 +42,23 @@ pub enum PageStart {
     After(String),
 }
 
-/// Describes which page is asked for.
+/// Which page of a list a question asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The place where it begins.
+    /// Where the page begins.
     pub place: PageStart,
-    /// Rows in the page, before the server's own limit; `None` asks for all rows at once.
+    /// The number of rows asked for, before the server's own limit is applied. `None` asks for all rows at once.
     pub limit: Option<u64>,
-    /// The number of the first page.
+    /// The number that the API gives to the first page, such as 0 or 1.
     pub page_from: u64,
-    /// Only records changed at or after this moment, in milliseconds since 1970.
+    /// Limits the list to records changed at or after this time, in milliseconds since 1970. `None` asks for all
+    /// records.
     pub since: Option<u64>,
-    /// `true` if the payload itself can report a failure.
+    /// `true` if the payload has a member that can report a failure, such as `success`.
     pub tells: bool,
 }
 
-/// Rows in a page if the request does not say.
+/// The number of rows in a page if the request names no size.
 const DEFAULT_LIMIT: u64 = 20;
 
 impl PageRequest {
@@ -90,7 +91,7 @@ impl PageRequest {
 }
 
 impl SandboxQuestion {
-    /// Returns the question of a root field.
+    /// Returns the question that a root field of this purpose asks with these arguments.
     pub fn of(asked: FieldPurpose, arguments: &Map<String, Value>) -> SandboxQuestion {
         let given = |words: &[&str]| find(arguments, words, &text);
         match asked {
@@ -113,7 +114,7 @@ impl SandboxQuestion {
         }
     }
 
-    /// Returns the stream whose records are asked for.
+    /// Returns the stream whose records are asked for, or `None` if the question is not about records.
     pub fn stream(&self) -> Option<Stream> {
         match self {
             SandboxQuestion::Page(stream, _) | SandboxQuestion::One(stream, _) => Some(*stream),
@@ -122,7 +123,7 @@ impl SandboxQuestion {
         }
     }
 
-    /// Returns the scope that the question needs.
+    /// Returns the scope that the question needs, or `None` if it needs none.
     pub fn scope(&self) -> Option<&'static str> {
         self.stream().map(|stream| stream.definition().scope)
     }
@@ -138,7 +139,8 @@ impl SandboxQuestion {
     }
 }
 
-/// Returns the first argument that has one of these names and that `read` accepts; searches input objects last.
+/// Returns the first argument with one of the names `words` whose value `read` accepts, as read. Searches the fields
+/// of input objects last.
 fn find<T>(arguments: &Map<String, Value>, words: &[&str], read: &dyn Fn(&Value) -> Option<T>) -> Option<T> {
     let own = words.iter().find_map(|word| {
         let mut named = arguments.iter().filter(|(name, _)| fold(name) == **word);
@@ -150,13 +152,13 @@ fn find<T>(arguments: &Map<String, Value>, words: &[&str], read: &dyn Fn(&Value)
     })
 }
 
-/// Reads a moment as milliseconds since 1970, from a number or from a text.
+/// Reads a timestamp, a number or a string, as milliseconds since 1970.
 fn moment(value: &Value) -> Option<u64> {
     let text = |text| crate::clock::parsed(text).and_then(|moment| u64::try_from(moment).ok());
     value.as_u64().or_else(|| value.as_str().and_then(text))
 }
 
-/// Reads a text, or a number as text. For an object (such as `{ eq: "..." }`), reads its first such value.
+/// Reads a string, or a number as a string. From an object (such as `{ eq: "..." }`), reads its first such value.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,5 @@
-//! A schema as the sandbox understands it: the types it serves, and what its types, fields and arguments stand for.
+//! A schema as the sandbox understands it: the types that it serves, and the meaning of its types, fields and
+//! arguments.
 
 use apollo_compiler::Schema;
 use apollo_compiler::validation::Valid;
@@ -10,20 +11,20 @@ use crate::sandbox::graphql::question::SandboxQuestion;
 use crate::sandbox::graphql::root_fields::RootFields;
 use crate::streams::{ColumnKind, Stream};
 
-/// A schema and its meaning.
+/// A schema, and the meaning of its parts.
 #[derive(Debug)]
 pub struct SchemaMeaning {
-    /// The types to serve, without any trace of `@sandbox`.
+    /// The schema to serve, without any trace of `@sandbox`.
     pub types: Valid<Schema>,
-    /// The types that are records.
+    /// The object types that are records of a stream.
     pub entities: Entities,
-    /// The form of moments.
+    /// The format in which timestamps are written.
     pub dates: MomentForm,
     asks: RootFields,
 }
 
 impl SchemaMeaning {
-    /// Reads an SDL file. `Err` is a text for people that says what is wrong with it.
+    /// Parses an SDL file, and finds out what its parts mean. The error is a message for people.
     pub fn of(sdl: &str) -> Result<SchemaMeaning, String> {
         let (types, hints) = directives::load(sdl)?;
         let entities = Entities::of(&types, &hints)?;
@@ -32,7 +33,7 @@ impl SchemaMeaning {
         Ok(SchemaMeaning { types, entities, dates, asks })
     }
 
-    /// Returns what a root field asks for with these arguments.
+    /// Returns the question that a root field asks with these arguments. `root` is the name of the root type.
     pub fn question(
         &self,
         root: &str,
@@ -46,8 +47,8 @@ impl SchemaMeaning {
     }
 }
 
-/// Guesses the form of moments from their type: `Int` holds seconds, because milliseconds do not fit; `Float` holds
-/// milliseconds.
+/// Guesses the format of timestamps from their type in the schema. `Int` means seconds, because milliseconds do not
+/// fit. `Float` means milliseconds. Any other type means ISO 8601.
 fn guessed(types: &Schema, entities: &Entities) -> MomentForm {
     let moments = crate::streams::ALL.into_iter().filter_map(|stream: Stream| {
         let column = stream.columns().iter().find(|c| c.kind == ColumnKind::Timestamp)?;

@@ -1,4 +1,4 @@
-//! Executes one valid operation: checks the token and the scopes, then answers one root field after another.
+//! Executes one valid operation: checks the token and the scopes, then answers its root fields in order.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -19,18 +19,18 @@ use crate::sandbox::graphql::schema::Prepared;
 use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField};
 use crate::sandbox::token::TokenState;
 
-/// Bytes reserved for an answer; most answers need no more.
+/// The number of bytes reserved for an answer. Most answers need no more.
 const EXPECTED_ANSWER: usize = 64 * 1024;
 
-/// The empty list that answers for a conversation that does not exist, and for withheld lists.
+/// An empty list. It is served for a conversation that does not exist, and instead of a list that a test withholds.
 const EMPTY_LIST: List = List::Messages(u64::MAX);
 
-/// An answer under construction.
+/// An answer that is being written.
 struct Answering<'a> {
     api: &'a Api,
     fault: Option<Fault>,
     now: Instant,
-    /// `true` until a list of this request is read.
+    /// `true` as long as no list was read for this request.
     first_list: bool,
     out: JsonWriter,
     errors: Vec<Problem>,
@@ -39,7 +39,8 @@ struct Answering<'a> {
 }
 
 impl Api {
-    /// Executes a valid operation. `fault` is one that still lets it be executed.
+    /// Executes a valid operation. `fault` is a fault with which the operation is still executed, such as a missing
+    /// total.
     pub(in crate::sandbox) fn execute(
         &self,
         prepared: &Prepared,
@@ -102,7 +103,7 @@ impl Api {
         answering.finish()
     }
 
-    /// Returns the scope that the client lacks for a root field, or `None`.
+    /// Returns the scope that a root field needs and the client lacks. Returns `None` if it lacks none.
     fn denied(&self, root: &Root, fault: Option<Fault>) -> Option<&'static str> {
         let scope = root.question.scope()?;
         let all = fault == Some(Fault::InsufficientScopes);
@@ -146,7 +147,8 @@ impl Answering<'_> {
         Ok(())
     }
 
-    /// Returns the content that answers a question, or `None` if the sandbox does not know the field.
+    /// Returns what the answer to a question contains. Returns `None` if the sandbox does not know the purpose of the
+    /// field. `twist` is the fault that affects this root field.
     fn content(
         &mut self,
         question: &SandboxQuestion,
@@ -222,7 +224,7 @@ impl Answering<'_> {
         Ok(EnvelopeContent::Page(page))
     }
 
-    /// Returns the outcome; if there are errors, `errors` comes before `data`.
+    /// Returns the complete answer. If there are errors, `errors` comes before `data`.
     fn finish(self) -> DocumentOutcome {
         let Answering { out, errors, code, rows, .. } = self;
         if errors.is_empty() {
@@ -236,7 +238,7 @@ impl Answering<'_> {
     }
 }
 
-/// Returns `true` if the payload itself can report a failure.
+/// Returns `true` if the payload has a member that can report a failure, such as `success`.
 fn payload_reports_failure(question: &SandboxQuestion) -> bool {
     match question {
         SandboxQuestion::Page(_, paging) | SandboxQuestion::Messages(_, paging) => paging.tells,
@@ -244,7 +246,7 @@ fn payload_reports_failure(question: &SandboxQuestion) -> bool {
     }
 }
 
-/// Returns the response keys that lead from a field to its rows.
+/// Returns the response keys that lead from a field down to its rows. Returns `None` if it has no rows.
 fn path_to_rows(pick: &SelectedField) -> Option<Vec<Value>> {
     if matches!(pick.part, FieldMeaning::Rows | FieldMeaning::Edges) {
         return Some(Vec::new());
@@ -256,7 +258,8 @@ fn path_to_rows(pick: &SelectedField) -> Option<Vec<Value>> {
     })
 }
 
-/// Returns the index of the root field that a fault of one list hits; the arguments decide.
+/// Returns the index of the root field that a fault affects if it affects only one list. The choice depends on the
+/// arguments of the root fields.
 fn twisted_root(roots: &[Root], fault: Option<Fault>) -> Option<usize> {
     fault?;
     let lists: Vec<usize> = (0..roots.len()).filter(|n| roots[*n].question.is_list()).collect();

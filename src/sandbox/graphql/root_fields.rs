@@ -1,10 +1,11 @@
-//! Finds out what each root field of a schema is for, from its return type and the names of its arguments:
+//! Finds out the purpose of each root field of a schema, from its return type and the names of its arguments:
 //!
-//! - a field that returns a list of records, at any depth, is a page of that list;
-//! - a field that returns a record is that record;
-//! - a field that takes a secret and returns a token gives a token.
+//! - a field that returns a list of records, at any depth, serves a page of that list;
+//! - a field that returns a record serves that record;
+//! - a field that takes a secret and returns a token issues a token.
 //!
-//! Any other field is unknown and answered with null. A mutation counts as a list or a record only with a hint.
+//! Any other field is unknown and answered with null. A mutation serves a list or a record only if `@sandbox` says
+//! so.
 
 use std::collections::HashMap;
 
@@ -18,45 +19,46 @@ use crate::sandbox::graphql::synonyms;
 use crate::sandbox::graphql::synonyms::{Member, fold};
 use crate::streams::Stream;
 
-/// Levels to which envelopes are searched.
+/// The largest number of levels of nested objects in which records are searched for.
 const DEEPEST: usize = 6;
 
-/// The purpose of a root field.
+/// What a root field is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldPurpose {
-    /// It gives a token.
+    /// Issues a token.
     Token,
-    /// It returns a page of a list.
+    /// Returns a page of a list.
     Page(PageAsked),
-    /// It returns one record.
+    /// Returns one record of this stream.
     One(Stream),
-    /// The sandbox does not know.
+    /// The sandbox does not know the field's purpose.
     Unknown,
 }
 
-/// Describes how a list is paged.
+/// How a root field serves the pages of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageAsked {
-    /// The stream of its records.
+    /// The stream whose records are in the list.
     pub stream: Stream,
-    /// The number of the first page.
+    /// The number that the API gives to the first page, such as 0 or 1.
     pub page_from: u64,
-    /// The most rows in a page.
+    /// The most rows in a page. `None` sets no limit of the field's own.
     pub largest: Option<u64>,
-    /// The argument that the server ignores.
+    /// The argument that the server accepts but ignores.
     pub ignores: Option<Ignored>,
-    /// `true` if an argument controls paging; otherwise one answer holds the whole list.
+    /// `true` if an argument controls paging. Otherwise one answer holds the complete list.
     pub paged: bool,
-    /// `true` if the payload itself can report a failure.
+    /// `true` if the payload has a member that can report a failure, such as `success`.
     pub tells: bool,
 }
 
-/// The purposes of a schema's root fields, by root type and field.
+/// The purposes of a schema's root fields, by the names of the root type and the field.
 #[derive(Debug, Default)]
 pub struct RootFields(HashMap<(Name, Name), FieldPurpose>);
 
 impl RootFields {
-    /// Examines every root field. `Err` describes a hint that names a stream the field does not return.
+    /// Finds out the purpose of every root field. Returns an error if `@sandbox` names a stream that the field does
+    /// not return.
     pub fn of(schema: &Schema, entities: &Entities, hints: &Hints) -> Result<RootFields, String> {
         let mut asks = HashMap::new();
         let definition = &schema.schema_definition;
@@ -79,21 +81,21 @@ impl RootFields {
         Ok(RootFields(asks))
     }
 
-    /// Returns the purpose of a root field.
+    /// Returns the purpose of a field of the root type `root`.
     pub fn get(&self, root: &str, field: &str) -> FieldPurpose {
         let found = self.0.iter().find(|((r, f), _)| r == root && f == field);
         found.map_or(FieldPurpose::Unknown, |(_, asked)| *asked)
     }
 }
 
-/// The contents of a payload type.
+/// What the return type of a root field contains.
 #[derive(Debug, Default)]
 struct Found {
-    /// Streams of lists of records, the outermost list first.
+    /// The streams whose records the type contains in lists, the outermost list first.
     lists: Vec<Stream>,
-    /// Streams of single records.
+    /// The streams of which the type contains a single record, not in a list.
     records: Vec<Stream>,
-    /// Scalars of the envelope.
+    /// The scalars of the envelope, such as a total.
     members: Vec<Member>,
 }
 
@@ -136,7 +138,8 @@ impl Classifier<'_> {
         }
     }
 
-    /// Collects the contents of a payload type, level by level.
+    /// Collects in `found` what a type contains, down to `deeper` further levels. `name` is the field of that type,
+    /// and `listed` whether it is inside a list.
     fn into(&self, ty: &Type, name: &str, listed: bool, deeper: usize, found: &mut Found) {
         let (named, listed) = (ty.inner_named_type(), listed || ty.is_list());
         if let Some(entity) = self.entities.get(named) {
@@ -153,7 +156,8 @@ impl Classifier<'_> {
         }
     }
 
-    /// Returns the folded names of all arguments, including those inside input objects.
+    /// Returns the names of all arguments, including those inside input objects, in lower case and without
+    /// underscores.
     fn arguments(&self, definitions: &[apollo_compiler::Node<InputValueDefinition>]) -> Vec<String> {
         let mut names = Vec::new();
         for definition in definitions {
@@ -174,7 +178,7 @@ impl Classifier<'_> {
     }
 }
 
-/// Returns `true` if a type contains records of a stream, at any depth.
+/// Returns `true` if the type with the name `ty` contains records of a stream, at any depth.
 pub fn holds(schema: &Schema, entities: &Entities, ty: &str, stream: Stream) -> bool {
     fn look(schema: &Schema, entities: &Entities, ty: &str, stream: Stream, deeper: usize) -> bool {
         if let Some(entity) = entities.get(ty) {

@@ -1,7 +1,7 @@
 //! The GraphQL schema, read from an SDL file, and the validation of requests against it.
 //!
-//! A request becomes either [`Prepared`] (valid, its operation chosen, its variables filled in) or a rejection, in
-//! the words of graphql-js and with the status of Apollo Server 4: 400.
+//! A valid request becomes [`Prepared`]: its operation is chosen, and its variables have values. An invalid request
+//! gets a rejection in the words of graphql-js and with the status of Apollo Server 4: 400.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,12 +27,12 @@ use crate::sandbox::graphql::reading::SchemaMeaning;
 use crate::sandbox::graphql::variables;
 use crate::sandbox::graphql::{literal_checks, missing_values};
 
-/// Number of valid documents to cache: a client repeats few questions. A large document takes 250 KB.
+/// The number of valid documents in the cache. A client repeats few questions, and a large document takes 250 KB.
 const REMEMBERED: usize = 64;
 
 const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 
-/// A schema, and a cache of documents that are valid for it.
+/// A schema, and a cache of the documents that were found valid for it.
 #[derive(Debug)]
 pub struct SandboxSchema {
     reading: SchemaMeaning,
@@ -42,7 +42,7 @@ pub struct SandboxSchema {
     suggestions: bool,
 }
 
-/// A request that can be executed.
+/// A valid request that can be executed.
 #[derive(Debug)]
 pub struct Prepared {
     /// The root fields, in the order in which they are answered.
@@ -52,7 +52,7 @@ pub struct Prepared {
     variables: Valid<JsonMap>,
 }
 
-/// A GraphQL request as it is sent.
+/// A GraphQL request as the client sends it.
 #[derive(Debug, Deserialize)]
 struct Request {
     query: Option<String>,
@@ -62,7 +62,8 @@ struct Request {
 }
 
 impl SandboxSchema {
-    /// Reads an SDL file. `Err` is a text for people that says what is wrong with it.
+    /// Parses an SDL file. `introspection` says whether introspection queries are answered, and `suggestions` whether
+    /// errors suggest similar names. The error is a message for people.
     pub fn from_sdl(sdl: &str, introspection: bool, suggestions: bool) -> Result<SandboxSchema, String> {
         let reading = SchemaMeaning::of(sdl)?;
         let implementers = reading.types.implementers_map();
@@ -74,7 +75,7 @@ impl SandboxSchema {
         &self.reading
     }
 
-    /// Validates the body of a request. `Err` is the rejection to answer with.
+    /// Validates the body of a request. The error is the rejection with which the server answers.
     pub fn prepare(&self, body: &[u8]) -> Result<Prepared, DocumentOutcome> {
         let request: Request = serde_json::from_slice(body)
             .map_err(|e| plain_refusal("BAD_REQUEST", &format!("POST body is not a GraphQL request: {e}")))?;
@@ -110,7 +111,8 @@ impl SandboxSchema {
         Ok(Prepared { roots, document, operation, variables })
     }
 
-    /// Answers the introspection part of a query, as one value per response key.
+    /// Answers the introspection part of a query. Returns one value for each response key. The error is the rejection
+    /// with which the server answers.
     pub fn introspect(&self, prepared: &Prepared) -> Result<JsonMap, DocumentOutcome> {
         let Prepared { document, operation, variables, .. } = prepared;
         introspection::check_max_depth(document, operation)
@@ -159,7 +161,7 @@ impl SandboxSchema {
     }
 }
 
-/// Returns the rejection of a request, with the status and form of Apollo Server 4.
+/// Returns the rejection of a request with these errors, in the form of Apollo Server 4.
 fn refusal(code: &'static str, errors: impl IntoIterator<Item = GraphQLError>) -> DocumentOutcome {
     let problems: Vec<Problem> = errors
         .into_iter()

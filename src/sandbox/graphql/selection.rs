@@ -1,4 +1,5 @@
-//! One selected field and what it stands for: a part of an envelope, a field of a record, or nothing known.
+//! One selected field of a query, and what it stands for: a part of the envelope, a field of a record, or nothing
+//! that the sandbox knows.
 
 use std::borrow::Cow;
 
@@ -12,67 +13,70 @@ use crate::sandbox::graphql::synonyms;
 use crate::sandbox::graphql::synonyms::Member;
 use crate::streams::{ColumnKind, Stream};
 
-/// One selected field.
+/// One selected field of a query.
 #[derive(Debug)]
 pub struct SelectedField {
-    /// The response key as JSON, with quotes and colon.
+    /// The response key as JSON text, with quotes and colon.
     pub key: String,
-    /// The response key.
+    /// The response key: the alias, or else the field's name.
     pub alias: String,
-    /// The field's name; for a field of a record, the name in the generated data.
+    /// The name of the field. For a field of a record, its name in the generated data.
     pub name: String,
-    /// Name of the type that it is selected on.
+    /// The name of the type that has the field.
     pub on: String,
-    /// Name of its own type, without list and non-null.
+    /// The name of the field's own type, without list and non-null marks.
     pub ty: String,
-    /// `true` if it is a list.
+    /// `true` if the field's type is a list.
     pub list: bool,
-    /// `true` if it must not be null.
+    /// `true` if the field's type does not allow null.
     pub non_null: bool,
-    /// `true` for a scalar or an enum. A field that is not a leaf may still have no picks, because of `@skip`.
+    /// `true` if the field's type is a scalar or an enum. A field of another type may still have no fields below it,
+    /// because of `@skip`.
     pub leaf: bool,
-    /// Its meaning.
+    /// What the field stands for.
     pub part: FieldMeaning,
-    /// The JSON written for a leaf that the sandbox does not know.
+    /// The JSON text that is written if the sandbox does not know a value for this field.
     pub fallback: Cow<'static, str>,
-    /// The fields selected below it.
+    /// The fields selected below this one.
     pub picks: Vec<SelectedField>,
 }
 
-/// The meaning of a field.
+/// What a selected field stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldMeaning {
-    /// An object around the answer.
+    /// An object around the records.
     Envelope,
-    /// A list of objects around one record each.
+    /// A list of objects, each around one record.
     Edges,
-    /// The page's records.
+    /// The list of the page's records.
     Rows,
-    /// A single record.
+    /// A single record, not in a list.
     Record,
-    /// A scalar of the envelope.
+    /// A scalar of the envelope, such as a total.
     Member(Member),
-    /// A field of a record, or of an object in it.
+    /// A field of a record, or of an object inside a record.
     Field,
-    /// An object of which the data has only the id.
+    /// An object whose id is all that the generated data has.
     Reference,
-    /// Nothing that the sandbox knows.
+    /// Nothing that the sandbox knows. It is answered with null or the simplest value allowed.
     Nothing,
 }
 
-/// The side of the record's boundary on which a field stands.
+/// Whether a selected field belongs to a record itself, to an object inside a record, or to the objects that wrap the
+/// records, such as an envelope or an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Around the records of this stream.
+    /// The field belongs to an object that wraps records of this stream. `None` if the question is not about records.
     Envelope(Option<Stream>),
-    /// In a record.
+    /// The field belongs to a record.
     Record,
-    /// In an object inside a record.
+    /// The field belongs to an object inside a record.
     Inner,
 }
 
 impl SchemaMeaning {
-    /// Returns a selected field, without its own selection.
+    /// Returns a selected field with its meaning, but without the fields selected below it. `on` is the name of the
+    /// type that has the field.
     pub fn pick(&self, alias: &str, field: &FieldDefinition, on: &str, side: Side) -> SelectedField {
         let ty = field.ty.inner_named_type().as_str();
         let (list, non_null) = (field.ty.is_list(), field.ty.is_non_null());
@@ -104,7 +108,7 @@ impl SchemaMeaning {
         }
     }
 
-    /// Returns the side on which the fields of a type stand.
+    /// Returns the side of the fields below a field. `side` is the field's own side, and `ty` the name of its type.
     pub fn below(&self, side: Side, ty: &str) -> Side {
         match side {
             _ if self.entities.get(ty).is_some() => Side::Record,
@@ -143,7 +147,8 @@ impl SchemaMeaning {
     }
 }
 
-/// Returns the part for a field inside a record whose column is of that kind.
+/// Returns the meaning of a field inside a record. `kind` is the kind of the column that it holds, `None` if it holds
+/// no documented column.
 fn inside(kind: Option<ColumnKind>, name: &str, ty: &str, leaf: bool) -> FieldMeaning {
     // Columns ending in `_cards` hold objects of any shape. Only a custom scalar can carry them.
     let shapeless = name.ends_with("_cards");

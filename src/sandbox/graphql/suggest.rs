@@ -1,12 +1,13 @@
-//! "Did you mean": the suggestions that graphql-js adds to an error about an unknown name.
+//! The suggestions ("Did you mean ...?") that graphql-js adds to an error about an unknown name.
 
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema};
 
-/// Most names to suggest, as in graphql-js.
+/// The largest number of names in a suggestion, as in graphql-js.
 const MOST: usize = 5;
 
-/// Returns the suggestion to append to an error about an unknown name, or `None` if no name comes close.
+/// Returns the suggestion to append to `message`, an error about an unknown name. Returns `None` if no known name is
+/// similar.
 pub fn suggestion(schema: &Schema, message: &str) -> Option<String> {
     let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
     let (wrong, known): (&str, Vec<&str>) = match quoted[..] {
@@ -58,7 +59,7 @@ fn input_fields<'a>(schema: &'a Schema, type_name: &str) -> Vec<&'a str> {
     }
 }
 
-/// Returns the edit distance; names that differ only in case have distance 1.
+/// Returns the edit distance of two names. Names that differ only in case have the distance 1.
 fn distance(wrong: &str, name: &str) -> usize {
     let (wrong, name) = (wrong.to_lowercase(), name.to_lowercase());
     if wrong == name { 1 } else { strsim::osa_distance(&wrong, &name) }

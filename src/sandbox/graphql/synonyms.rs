@@ -1,35 +1,35 @@
-//! The usual names for the parts of a list API: arguments, and members of envelopes.
+//! The usual names for the parts of a list API: arguments, and the members of envelopes.
 //!
-//! Names are compared *folded*: in lower case and without underscores. So `page_size`, `pageSize` and `PageSize` are
-//! one name.
+//! Names are compared in lower case and without underscores, which is called *folded* here. So `page_size`,
+//! `pageSize` and `PageSize` are the same name.
 
-/// Folds a name.
+/// Returns a name in lower case and without underscores.
 pub fn fold(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
-/// Names of the page's number.
+/// Usual names of the argument for the page number.
 pub const PAGE: &[&str] = &["page", "pagenumber", "pageindex", "pageno", "pagenum", "currentpage", "p"];
-/// Names of the page size in rows.
+/// Usual names of the argument for the page size in rows.
 pub const SIZE: &[&str] = &["limit", "size", "pagesize", "perpage", "first", "take", "count", "itemsperpage", "rows"];
-/// Names of the number of rows to skip.
+/// Usual names of the argument for the number of rows to skip.
 pub const OFFSET: &[&str] = &["skip", "offset", "start", "from"];
-/// Names of the cursor after which the page begins.
+/// Usual names of the argument for the cursor after which the page begins.
 pub const CURSOR: &[&str] = &["after", "cursor", "nexttoken", "pagetoken", "startafter", "startingafter"];
-/// Names of the moment since which records have changed.
+/// Usual names of the argument that limits a list to records changed since a given time.
 pub const SINCE: &[&str] = &["updatedafter", "updatedsince", "modifiedafter", "modifiedsince", "changedsince"];
-/// Names of the conversation whose messages are asked for.
+/// Usual names of the argument for the conversation whose messages are asked for.
 pub const CONVERSATION: &[&str] =
     &["conversationid", "conversation", "chatid", "chat", "threadid", "thread", "dialogid", "dialog", "ticketid"];
-/// Names of a record's own id.
+/// Usual names of the argument for the id of a single record.
 pub const ID: &[&str] =
     &["id", "contactid", "customerpersonid", "personid", "conversationid", "messageid", "channelid", "templateid"];
-/// Names of the id of a client that asks for a token.
+/// Usual names of the argument for the client id in a token request.
 pub const CLIENT_ID: &[&str] = &["clientid", "id", "apikey", "key", "appid", "client"];
-/// Names of the secret that belongs to it.
+/// Usual names of the argument for the client secret in a token request.
 pub const CLIENT_SECRET: &[&str] = &["clientsecret", "secret", "apisecret", "secretkey"];
 
-/// A member of an envelope.
+/// A member of an envelope: a scalar beside the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Member {
     /// Whether the request succeeded.
@@ -44,13 +44,13 @@ pub enum Member {
     More,
     /// Whether there are rows before this page.
     Before,
-    /// The cursor to ask for the next page with; null at the end.
+    /// The cursor with which to ask for the next page; null at the end.
     NextCursor,
-    /// The cursor of the last row.
+    /// The cursor of the last row on this page.
     EndCursor,
-    /// The cursor of the first row.
+    /// The cursor of the first row on this page.
     StartCursor,
-    /// The cursor of this row; on a page, the cursor to ask for the next page with.
+    /// On an edge, the cursor of its row. On a page, the cursor with which to ask for the next page.
     Cursor,
     /// The number of this page.
     Page,
@@ -72,7 +72,8 @@ pub enum Member {
     Seconds,
 }
 
-/// Returns the member for a name and a scalar type.
+/// Returns the member of an envelope that a scalar field of this name and type usually is. Returns `None` if the name
+/// is not known.
 pub fn member(name: &str, ty: &str) -> Option<Member> {
     let name = fold(name);
     Some(match (name.as_str(), ty) {
@@ -105,7 +106,8 @@ pub fn member(name: &str, ty: &str) -> Option<Member> {
     })
 }
 
-/// Returns the generated data's name for a field of an object inside a record.
+/// Returns the name that a field of an object inside a record has in the generated data. An unknown name is returned
+/// unchanged.
 pub fn nested(name: &str) -> &str {
     const KNOWN: [&str; 16] = [
         "_id",

@@ -11,7 +11,7 @@ use apollo_compiler::schema::{ExtendedType, InputObjectType};
 
 use crate::sandbox::graphql::graphql_js_messages::scalar_kind;
 
-/// The state of checking one variable.
+/// What is needed to check the value of one variable, and the mistakes found so far.
 struct Mistakes<'a> {
     schema: &'a Schema,
     sources: &'a SourceMap,
@@ -20,7 +20,7 @@ struct Mistakes<'a> {
     found: &'a mut Vec<GraphQLError>,
 }
 
-/// Returns an error for every mistake in the values given for an operation's variables.
+/// Returns an error for every mistake in `given`, the values for an operation's variables.
 pub fn mistakes(schema: &Schema, operation: &Operation, given: &JsonMap, sources: &SourceMap) -> Vec<GraphQLError> {
     let mut found = Vec::new();
     for variable in &operation.variables {
@@ -109,7 +109,8 @@ impl Mistakes<'_> {
     }
 }
 
-/// Returns how a built-in scalar describes a value that it rejects. Custom scalars accept everything.
+/// Returns how a built-in scalar type describes a value that it rejects, or `None` if it accepts the value. Custom
+/// scalar types accept everything.
 fn scalar_mistake(ty: &str, value: &JsonValue) -> Option<&'static str> {
     let fits = match ty {
         "Int" => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
@@ -122,7 +123,7 @@ fn scalar_mistake(ty: &str, value: &JsonValue) -> Option<&'static str> {
     if fits { None } else { scalar_kind(ty, &value.to_string()) }
 }
 
-/// Prints a value as JavaScript's `inspect` does.
+/// Prints a value as JavaScript's `inspect` does. `depth` is the level of nesting; deep objects are abbreviated.
 fn inspect(value: &JsonValue, depth: usize) -> String {
     let join = |parts: Vec<String>| parts.join(", ");
     match value {

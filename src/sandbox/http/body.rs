@@ -1,4 +1,4 @@
-//! Bodies that are generated while they are sent, and bodies that break off.
+//! Bodies of HTTP answers that are generated while they are sent, and bodies that end with a broken connection.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,13 +6,14 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::Frame;
 
-/// Returns a body that is generated part by part, so that an answer of any length needs the memory of one part.
+/// Returns a body whose parts `make` generates one after the other, until it returns `None`. Only one part is in
+/// memory at a time.
 pub fn parts(make: impl FnMut() -> Option<Vec<u8>> + Send + 'static) -> Body {
     Body::new(Parts(Box::new(make)))
 }
 
 /// Returns a body that sends these bytes and then breaks the connection. If there are no bytes, the client does not
-/// even get the head of the answer: hyper drops its buffer when a body fails.
+/// even get the status and headers, because hyper drops its buffer when a body fails.
 pub fn broken(sent: Vec<u8>) -> Body {
     let stage = if sent.is_empty() { Stage::Break } else { Stage::Send(sent) };
     Body::new(Broken(stage))
@@ -31,7 +32,7 @@ impl HttpBody for Parts {
 
 enum Stage {
     Send(Vec<u8>),
-    /// Lets hyper send what it has buffered.
+    /// Waits once, so that hyper sends what it has buffered.
     Flush,
     Break,
 }

@@ -1,23 +1,25 @@
-//! The rate limit: fixed windows, each opened by the first request in it, shared by all tokens.
+//! The rate limit of the server. Requests are counted in windows of fixed length, for all tokens together. The first
+//! request after a window has ended opens the next one.
 //!
 //! A client that exceeds the limit is blocked until the window ends, or for the time that the options set.
 
 use std::time::{Duration, Instant};
 
-/// The state of the limit after a request, for the headers.
+/// The state of the rate limit after a request, for the `X-RateLimit` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitState {
-    /// Requests per minute, as documented for the header, whatever the length of the window.
+    /// The number of requests allowed per minute, as the documentation defines the header, whatever the length of the
+    /// window.
     pub limit: u32,
-    /// Requests left in this window.
+    /// The number of requests left in this window.
     pub remaining: u32,
-    /// Seconds until the limit resets, rounded up.
+    /// The number of seconds until the limit resets, rounded up.
     pub reset: u64,
     /// `true` if the request is refused.
     pub refused: bool,
 }
 
-/// Counts the requests of a window.
+/// Counts the requests in the present window of the rate limit.
 #[derive(Debug)]
 pub struct Limit {
     per_minute: u32,
@@ -30,7 +32,9 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Returns a limit of so many requests a minute, scaled to the window. `None` if there is no limit.
+    /// Returns a limit of this many requests per minute, converted to the length of the window. Returns `None` if the
+    /// number is 0, which means no limit. A client that exceeds the limit is blocked for `block`, or until the window
+    /// ends if that is `None`.
     pub fn new(requests_per_minute: u32, window: Duration, block: Option<Duration>) -> Option<Limit> {
         if requests_per_minute == 0 {
             return None;
@@ -49,7 +53,8 @@ impl Limit {
         })
     }
 
-    /// Counts the further questions of a request that [`Limit::count`] has just counted.
+    /// Counts further questions of a request that [`Limit::count`] has just counted as one. Updates `account`, the
+    /// state that it returned.
     pub fn count_more(&mut self, account: &mut LimitState, questions: usize) {
         if !account.refused {
             self.used = self.used.saturating_add(u32::try_from(questions).unwrap_or(u32::MAX));
@@ -57,7 +62,7 @@ impl Limit {
         }
     }
 
-    /// Counts a request and returns the state after it.
+    /// Counts a request, and returns the state of the limit after it.
     pub fn count(&mut self, now: Instant) -> LimitState {
         if self.ends.is_none_or(|end| now >= end) {
             self.ends = Some(now + self.window);

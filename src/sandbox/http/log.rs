@@ -1,7 +1,7 @@
-//! The log of requests and their answers, one JSON object per request, and the total counts.
+//! The log of requests and their answers, as one JSON object per request, and the counts over all requests.
 //!
-//! Neither contains a secret, a token or a body: a token appears as its generation, and the arguments of a token
-//! request are left out.
+//! Neither contains a secret, a token or a body. A token appears as its generation (the first issued token has
+//! generation 1), and the arguments of a token request are left out.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -11,70 +11,70 @@ use serde::Serialize;
 /// One request in the log.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct LogLine {
-    /// The request's number, from 1.
+    /// The number of the request, from 1.
     pub n: u64,
-    /// Milliseconds since the server started.
+    /// The time of the answer, in milliseconds since the server started.
     pub t_ms: u64,
-    /// The names of its root fields, joined by commas, repeats in a row left out.
+    /// The names of the root fields, joined by commas. A name that occurs several times in a row is listed once.
     pub operation: String,
-    /// Number of root fields.
+    /// The number of root fields in the request.
     pub questions: usize,
     /// The arguments of the root fields.
     pub arguments: serde_json::Value,
-    /// How often this question was asked, this time included; 0 if the request was refused.
+    /// How often this question was asked, this time included. 0 if the request was refused.
     pub attempt: u32,
     /// The HTTP status; 0 if the connection was broken instead.
     pub status: u16,
-    /// The fault that hit it.
+    /// The fault with which the request failed. `None` if there was none.
     pub fault: Option<&'static str>,
-    /// The error code in the answer.
+    /// The error code in the answer. `None` if there was none.
     pub code: Option<String>,
-    /// The generation of its token; 0 if the server never issued it.
+    /// The generation of the request's token. 0 if the server never issued the token.
     pub token_generation: u64,
-    /// Number of rows in the answer.
+    /// The number of rows in the answer.
     pub rows: u64,
-    /// Requests that the rate limit leaves, if there is a limit.
+    /// The number of requests that the rate limit still allows. `None` if there is no limit.
     pub remaining: Option<u32>,
 }
 
-/// Counts since the server started.
+/// Counts over all requests since the server started.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Counts {
-    /// Requests to the API.
+    /// The number of requests to the API.
     pub requests: u64,
-    /// Root fields asked.
+    /// The number of root fields in all requests.
     pub questions: u64,
-    /// Rows in answers.
+    /// The number of rows in all answers.
     pub rows: u64,
-    /// Tokens issued.
+    /// The number of tokens issued.
     pub tokens: u64,
-    /// Requests refused by the rate limit. Faults that look like it are not counted here.
+    /// The number of requests refused by the rate limit. Faults that look like such a refusal are not counted here.
     pub over_limit: u64,
-    /// Requests refused because they were invalid or asked too many questions.
+    /// The number of requests refused because they were invalid or asked too many questions.
     pub refused: u64,
-    /// Faults by name.
+    /// The number of requests that each fault affected, by the fault's name.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Changes made by drift.
+    /// The number of changes that drift has made to lists while they were read.
     pub drift_events: u64,
 }
 
-/// The log.
+/// The log of requests, with the counts over all of them.
 #[derive(Debug)]
 pub struct Log {
     started: Instant,
     lines: Vec<u8>,
     count: u64,
-    /// The counts so far.
+    /// The counts over all requests so far.
     pub counts: Counts,
 }
 
 impl Log {
-    /// Returns an empty log.
+    /// Returns an empty log of a server that started at this time.
     pub fn new(started: Instant) -> Log {
         Log { started, lines: Vec::new(), count: 0, counts: Counts::default() }
     }
 
-    /// Appends a line and counts it. Sets the line's number and time.
+    /// Appends a line, and adds it to the counts. Sets the line's number and time.
     pub fn write(&mut self, mut line: LogLine) {
         self.count += 1;
         line.n = self.count;
@@ -90,7 +90,7 @@ impl Log {
         }
     }
 
-    /// Returns all lines so far.
+    /// Returns all lines so far, as JSON Lines.
     pub fn lines(&self) -> Vec<u8> {
         self.lines.clone()
     }

@@ -22,13 +22,13 @@ use crate::sandbox::http::log::Counts;
 use crate::sandbox::{SandboxOptions, StartError};
 use crate::streams::Stream;
 
-/// Largest request in bytes; hundreds of aliased questions fit.
+/// The size of the largest accepted request, in bytes. Hundreds of aliased questions fit.
 const LARGEST_REQUEST: usize = 4 << 20;
 
-/// Time that a stopping server waits for answers under way.
+/// How long a stopping server waits for answers that are being sent.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A running server; it stops when it is dropped.
+/// A running server. It stops when this handle is dropped.
 #[derive(Debug)]
 pub struct Running {
     api: Arc<Api>,
@@ -37,7 +37,8 @@ pub struct Running {
     task: JoinHandle<()>,
 }
 
-/// Starts a server. It already answers when this returns. `Err` if the options or the address cannot be used.
+/// Starts a server, which answers requests as soon as this function returns. Returns an error if the options are
+/// invalid or the address cannot be used.
 pub async fn start(options: SandboxOptions) -> Result<Running, StartError> {
     let listen = options.listen;
     let api = Arc::new(Api::new(options)?);
@@ -70,12 +71,12 @@ impl Running {
         format!("http://{}/api/v1", self.address)
     }
 
-    /// Returns the counts so far.
+    /// Returns the counts of requests, answers and faults so far.
     pub fn counts(&self) -> Counts {
         self.api.counts()
     }
 
-    /// Returns a text to print: the server's address, and how to run against it.
+    /// Returns a text for the user: the server's URL, and how to run the program against it.
     pub fn banner(&self) -> String {
         let options = &self.api.options;
         let limit = match options.requests_per_minute {
@@ -101,7 +102,7 @@ impl Running {
         )
     }
 
-    /// Accepts no more connections, waits a moment for answers under way, and stops.
+    /// Stops the server. Accepts no more connections, and first waits a moment for answers that are being sent.
     pub async fn stop(mut self) {
         // If the task has already ended, no one receives this.
         let _ = self.stop.send(());
@@ -172,7 +173,8 @@ async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>, uri: Uri
     }
 }
 
-/// `POST /sandbox/night?seed=5&changed=20&new=5&contacts=4&new_contacts=2&status=3&old_edits=3`
+/// `POST /sandbox/night?seed=5&changed=20&new=5&contacts=4&new_contacts=2&status=3&old_edits=3`: makes the changes of
+/// a simulated night, and returns the report.
 async fn night(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     match NightChanges::of_query(uri.query().unwrap_or_default()) {
         Some(night) => json(&api.night(night)),
@@ -180,7 +182,7 @@ async fn night(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     }
 }
 
-/// `?stream=contacts&n=7&seed=3`: deletes `n` records and returns their ids.
+/// `POST /sandbox/delete?stream=contacts&n=7&seed=3`: deletes `n` records, and returns their ids.
 async fn delete(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     let number = |name: &str, default| query(&uri, name).map_or(Some(default), |text| text.parse().ok());
     let stream = query(&uri, "stream").and_then(Stream::named);
@@ -192,7 +194,7 @@ async fn delete(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     }
 }
 
-/// `?stream=contacts`: makes the stream's lists come out empty, until the same address with `&off`.
+/// `POST /sandbox/empty?stream=contacts`: serves the stream's lists empty, until the same URL is called with `&off`.
 async fn empty(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     let Some(stream) = query(&uri, "stream").and_then(Stream::named) else {
         return status_page(StatusCode::BAD_REQUEST);
@@ -202,7 +204,8 @@ async fn empty(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     json(&withheld)
 }
 
-/// Returns the value of a name in the URL's query; a name without `=` has an empty value.
+/// Returns the value of a parameter in the URL's query, or `None` if it is missing. A parameter without `=` has an
+/// empty value.
 fn query<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
     let parts = uri.query()?.split('&').map(|part| part.split_once('=').unwrap_or((part, "")));
     parts.filter(|(key, _)| *key == name).map(|(_, value)| value).next()

@@ -7,19 +7,19 @@ use super::evidence::{Evidence, NoProgress};
 use crate::quantity::counted;
 use crate::verdict::Verdict;
 
-/// The reason when a page shows a record twice each time it is asked for.
+/// Why a list is incomplete if a page shows a record twice each time it is asked for.
 pub(super) const TWICE: &str = "a page shows one record twice, however often it is read";
-/// The reason when a server answers every question with page one.
+/// Why a list is incomplete if a server answers every question with page one.
 pub(super) const PAGE_IGNORED: &str = "the server ignores the page argument";
-/// The reason when a server answers with page one behind every cursor.
+/// Why a list is incomplete if a server answers with page one behind every cursor.
 pub(super) const CURSOR_IGNORED: &str = "the server ignores the cursor";
-/// The reason when an empty page claims that another page follows.
+/// Why a list is incomplete if an empty page claims that another page follows.
 pub(super) const MORE_BEHIND: &str = "an empty page says that more follows";
-/// The reason when the last page claims that another page follows, although it is not full.
+/// Why a list is incomplete if the last page claims that another page follows, although it is not full.
 pub(super) const MORE_THAN_LAST: &str = "the last page says that more follows, and is not full";
-/// The reason when a list moves faster than it can be read.
+/// Why a list is incomplete if a list moves faster than it can be read.
 pub(super) const KEEP_MOVING: &str = "records keep moving while the list is read";
-/// The reason when a list takes no page argument, and each answer shows other rows.
+/// Why a list is incomplete if a list takes no page argument, and each answer shows other rows.
 const RESTLESS: &str = "asked for at once it shows other rows each time: it changes while it is read";
 const TOLD: &str = "the server says";
 const NO_CURSOR: &str = "no cursor leads on";
@@ -37,7 +37,7 @@ pub fn page_ignored() -> Verdict {
     Verdict::Incomplete(PAGE_IGNORED.into())
 }
 
-/// Returns the reason when the server answers with another page than the one asked for. There are three cases:
+/// Returns why a list is incomplete if the server answers with another page than the one asked for. There are three cases:
 ///
 /// - The walk has read pages before: the server has no pages behind some row.
 /// - Many windows showed other rows: the order depends on the question, so that rows of page one show up anywhere.
@@ -56,22 +56,22 @@ fn unstable(row: u64) -> String {
     format!("{UNSTABLE} {row}")
 }
 
-/// Returns the reason when the server, asked for rows behind row `row`, shows rows again that come before it.
+/// Returns why a list is incomplete if the server, asked for rows behind row `row`, shows rows again that come before it.
 fn shown_again(row: u64) -> String {
     format!("{VANISHED} {row}: behind it the server shows rows again that stand before it")
 }
 
-/// Returns the reason when the server claims a total of `told` rows and shows no row.
+/// Returns why a list is incomplete if the server claims a total of `told` rows and shows no row.
 pub(super) fn none_shown(told: u64) -> String {
     format!("{TOLD} {} and shows none", counted(told, "row"))
 }
 
-/// Returns the reason when the server claims `told` rows or records (`what`), but shows only `shown`.
+/// Returns why a list is incomplete if the server claims `told` rows or records (`what`), but shows only `shown`.
 pub(super) fn fewer_shown(told: u64, shown: u64, what: &str) -> String {
     format!("{TOLD} {} and shows {shown}", counted(told, what))
 }
 
-/// Returns the reason when a list shows `rows` rows, but only `ids` distinct ids.
+/// Returns why a list is incomplete if a list shows `rows` rows, but only `ids` distinct ids.
 pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
     let (rows, ids) = (counted(rows, "row"), counted(ids, "id"));
     format!(
@@ -79,17 +79,17 @@ pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
     )
 }
 
-/// Returns the reason when the server says that more rows follow row `row`, but no cursor leads to them.
+/// Returns why a list is incomplete if the server says that more rows follow row `row`, but no cursor leads to them.
 pub(super) fn no_cursor(row: u64) -> String {
     format!("{NO_CURSOR} from row {row}, and the server says that there is more")
 }
 
-/// Returns the reason when `rows` rows came without an id.
+/// Returns why a list is incomplete if `rows` rows came without an id.
 pub(super) fn nameless(rows: u32) -> String {
     format!("{NAMELESS}: {rows}")
 }
 
-/// Returns the reason when a list of which no page argument is known shows `rows` rows, as many as a usual page, such
+/// Returns why a list is incomplete if a list of which no page argument is known shows `rows` rows, as many as a usual page, such
 /// as 20.
 pub(super) fn usual_page(rows: u64) -> String {
     format!("{AT_ONCE} it shows {rows} rows, and nothing says that these are all: {PAGED}")

@@ -98,7 +98,7 @@ pub fn list(rows: u64, page_size: u32, totals: bool, twice: bool) -> f64 {
 pub struct NightEstimate {
     /// The number of rows in each list.
     pub rows: Vec<u64>,
-    /// The number of rows in each list that the night reads whether it has changed or not.
+    /// The number of rows in each list that the run reads in any case, changed or not.
     pub due: Vec<u64>,
     /// The parts of the parent stream's list, each with what a sample of it has shown.
     pub parts: Vec<SampledPart>,

@@ -168,8 +168,8 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
     }
 }
 
-/// Returns whether the server answers for some other list of the stream now. It is asked for the partition `read`,
-/// which was read before, and for some that are not among the lost.
+/// Returns whether the server answers for some other list of the stream now. Asks for the partition `read`, which was
+/// read before, and for some partitions that are not in `lost`.
 async fn are_others_read(context: &Context, stream: Stream, read: Option<&String>, lost: &[Lost]) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let but: Vec<String> = lost.iter().map(|one| one.from.partition.clone()).collect();

@@ -86,7 +86,7 @@ impl Found {
 pub enum ParentCheck {
     /// The rows of this page belong to the record that was asked for.
     Page(Page),
-    /// The server ignores which record's list it is asked for.
+    /// The server ignores the argument that names the record whose list is asked for.
     Ignored,
     /// The rows belong to another record. Holds the id of that record, and a sentence that describes the problem.
     Others(String, String),
@@ -215,8 +215,9 @@ async fn note_moved(
 }
 
 /// Returns whether other records show the same first page as the record that `asked` asks for. `named` holds that
-/// record and those that its rows name; they are no test, because the records may have been merged. Returns `None` if
-/// too few other records are answered for.
+/// record and those that its rows name. Records outside `named` are preferred for the comparison, because a named
+/// record may be one into which the asked one was merged. Returns `None` if the server answers for too few other
+/// records.
 pub(super) async fn is_ignored(context: &Context, asked: &Question, named: &[String]) -> Result<Option<bool>> {
     let Some(parent) = asked.stream.definition().parent else { return Ok(None) };
     let but =

@@ -30,17 +30,17 @@ use crate::verdict::Verdict;
 /// The outcome of a stream in a run.
 #[derive(Debug, Clone)]
 pub struct StreamOutcome {
-    /// The stream.
+    /// The stream that was read.
     pub stream: Stream,
-    /// The verdict of its walks. It is `incomplete` while deletions of the stream are refused.
+    /// The verdict of the stream's walks. It is `incomplete` while deletions of the stream are refused.
     pub verdict: Verdict,
-    /// Whether its walks are complete, even if deletions were refused.
+    /// Whether the stream's walks are complete, even if deletions were refused.
     pub is_read: bool,
-    /// The sums over its walks, such as the number of rows.
+    /// The sums over the stream's walks, such as the number of rows.
     pub standing: Standing,
-    /// What its audits have found.
+    /// What the audits of the stream have found.
     pub audited: Audited,
-    /// Which of its records were found to be gone, and what was deleted.
+    /// Which of the stream's records were found to be gone, and what was deleted.
     pub gone: Concluded,
     /// The error because of which the stream could not go on, or `None`.
     pub error: Option<Error>,

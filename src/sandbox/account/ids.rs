@@ -1,4 +1,4 @@
-//! Ids that look like a MongoDB `ObjectId` and from which the record's number can be computed, without a stored map.
+//! Ids that look like a `MongoDB` `ObjectId` and from which the record's number can be computed, without a stored map.
 //!
 //! An id has 24 hexadecimal digits: 16 encode the record's number by a bijection, 8 are a check. So [`Ids::number`]
 //! is arithmetic. The order of the ids has nothing to do with the order of the records, which exposes a store that is

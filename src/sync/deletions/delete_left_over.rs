@@ -36,8 +36,8 @@ impl Stage<'_> {
                 })?;
                 let gone = stored::make_tombstones(w, of.run, of.stream, child, &ids, shown)?;
                 let Some(child) = child else { return Ok((gone, 0)) };
-                // These are not asked for any more either, so they are not searched for in other lists. Those of a record
-                // that had gone before the job asked otherwise are orphans as in any night.
+                // These are not asked for any more either, so they are not searched for in other lists. Records whose
+                // parent was gone before the job asked for something else are orphans as usual.
                 let of_these = w.transaction(|t| left_over::children(t, child, &asked_otherwise))?;
                 Ok((gone, stored::make_tombstones(w, of.run, child, None, &of_these, i64::MAX)?))
             });

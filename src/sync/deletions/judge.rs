@@ -127,7 +127,7 @@ pub struct Concluded {
 /// A refusal to delete records of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The stream.
+    /// The stream of the records.
     pub stream: Stream,
     /// The number of records that would have been deleted.
     pub count: u64,

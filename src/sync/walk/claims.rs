@@ -47,10 +47,10 @@ pub(super) struct Claims {
 /// or the rows shown so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TotalsKnowledge {
-    /// They do for lists of at most this many rows: a list of this length came as one page with an equal total, and
-    /// nothing was found behind it.
+    /// Totals count the whole list if it has at most this many rows. A list of this length came as one page with an
+    /// equal total, and nothing was found behind it.
     UpTo(u64),
-    /// They do for all lists, because some total exceeded the rows shown so far.
+    /// Totals always count the whole list, because some total exceeded the rows shown so far.
     Told,
     /// Nothing has shown yet what totals count.
     #[default]

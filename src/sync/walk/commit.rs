@@ -23,7 +23,7 @@ pub struct ReadWindow {
     pub page: Page,
     /// Whether the window did not join the rows read before. Also `true` for rows that a closing reading asked for.
     pub stepped_back: bool,
-    /// The creation times of its rows, for lists that belong to a parent record.
+    /// The creation times of the page's rows. Only lists that belong to a parent record have any.
     pub moments: Moments,
     /// The questions and ids that are remembered for the list's closing readings.
     pub remembered: Remembered,

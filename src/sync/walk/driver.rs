@@ -32,8 +32,8 @@ pub enum Ended {
     Closed(Verdict),
     /// The walk stopped on request. The next run goes on with it.
     Stopped,
-    /// The server ignores which record's list it is asked for, such as which conversation's messages. The stream must
-    /// be read as one list.
+    /// The server ignores the argument that names the record whose list is asked for, such as the conversation of
+    /// messages. The stream must be read as one list.
     ParentIgnored,
 }
 

@@ -178,9 +178,9 @@ impl Walk {
     }
 
     /// Returns the next question, and those that will follow if every answer is a full window that joins: at most `n`
-    /// questions, and none that begins behind row `total`. If `total` is `None`, or no row was read yet, returns only
-    /// the next question. The caller asks them together, and drops the answers whose questions turn out not to be
-    /// next.
+    /// questions, and no further one once row `total` is reached. If `total` is `None`, or no row was read yet,
+    /// returns only the next question. The caller asks them together, and drops the answers whose questions turn out
+    /// not to be next.
     pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
         let mut asks = vec![self.ask()];
         let Some(total) = total.filter(|_| self.evidence.position > 0) else {

@@ -17,9 +17,9 @@ pub(super) const CURSOR_IGNORED: &str = "the server ignores the cursor";
 pub(super) const MORE_BEHIND: &str = "an empty page says that more follows";
 /// Why a list is incomplete if the last page claims that another page follows, although it is not full.
 pub(super) const MORE_THAN_LAST: &str = "the last page says that more follows, and is not full";
-/// Why a list is incomplete if a list moves faster than it can be read.
+/// Why a list is incomplete if it changes faster than it can be read.
 pub(super) const KEEP_MOVING: &str = "records keep moving while the list is read";
-/// Why a list is incomplete if a list takes no page argument, and each answer shows other rows.
+/// Why a list is incomplete if it takes no page argument, and each answer shows other rows.
 const RESTLESS: &str = "asked for at once it shows other rows each time: it changes while it is read";
 const TOLD: &str = "the server says";
 const NO_CURSOR: &str = "no cursor leads on";
@@ -37,7 +37,8 @@ pub fn page_ignored() -> Verdict {
     Verdict::Incomplete(PAGE_IGNORED.into())
 }
 
-/// Returns why a list is incomplete if the server answers with another page than the one asked for. There are three cases:
+/// Returns why a list is incomplete if the server answers with another page than the one asked for. There are three
+/// cases:
 ///
 /// - The walk has read pages before: the server has no pages behind some row.
 /// - Many windows showed other rows: the order depends on the question, so that rows of page one show up anywhere.
@@ -56,7 +57,7 @@ fn unstable(row: u64) -> String {
     format!("{UNSTABLE} {row}")
 }
 
-/// Returns why a list is incomplete if the server, asked for rows behind row `row`, shows rows again that come before it.
+/// Returns why a list is incomplete if the server, asked for rows behind row `row`, repeats rows that come before it.
 fn shown_again(row: u64) -> String {
     format!("{VANISHED} {row}: behind it the server shows rows again that stand before it")
 }
@@ -71,7 +72,7 @@ pub(super) fn fewer_shown(told: u64, shown: u64, what: &str) -> String {
     format!("{TOLD} {} and shows {shown}", counted(told, what))
 }
 
-/// Returns why a list is incomplete if a list shows `rows` rows, but only `ids` distinct ids.
+/// Returns why a list is incomplete if it shows `rows` rows, but only `ids` distinct ids.
 pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
     let (rows, ids) = (counted(rows, "row"), counted(ids, "id"));
     format!(
@@ -89,8 +90,8 @@ pub(super) fn nameless(rows: u32) -> String {
     format!("{NAMELESS}: {rows}")
 }
 
-/// Returns why a list is incomplete if a list of which no page argument is known shows `rows` rows, as many as a usual page, such
-/// as 20.
+/// Returns why a list is incomplete if no page argument of it is known, and it shows as many rows (`rows`) as a usual
+/// page, such as 20.
 pub(super) fn usual_page(rows: u64) -> String {
     format!("{AT_ONCE} it shows {rows} rows, and nothing says that these are all: {PAGED}")
 }

@@ -60,8 +60,8 @@ pub struct BoxSize {
     pub left: Option<u64>,
 }
 
-/// Returns the streams that none of the last three runs has read to their end. Returns `None` if there are no such
-/// streams, or if not all three runs were ended by their boxes.
+/// Returns the streams that each of the last three runs left unfinished. Returns `None` if every stream was finished
+/// once, or if not all three runs were ended by their boxes.
 ///
 /// `runs` begins with the latest run and may hold more than three. The earlier ones of the same round count for the
 /// requests that the reading has taken so far.

@@ -291,6 +291,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_remembered_of_a_query_that_the_job_no_longer_names_is_let_go() {
+        let one = |lines: &str| with(&format!("[streams.contacts.one]\n{lines}"));
+        let remembered = one("not_found = \"error\"").expect("no query");
+        assert!(remembered.stream(Stream::Contacts).expect("contacts").one.is_none());
+        let named = one("not_found = \"error\"\noperation = \"contact\"\nid = \"id\"\nitem = \"\"").expect("a query");
+        assert!(named.stream(Stream::Contacts).expect("contacts").one.is_some());
+        let half = one("operation = \"contact\"").expect_err("a query without its argument");
+        assert!(half.detail.contains("streams.contacts.one.id"), "{half}");
+    }
+
+    #[test]
     fn a_field_is_dropped_with_the_object_it_stands_in() {
         let d = with("").expect("shipped");
         let contacts = d.stream(Stream::Contacts).expect("contacts");

@@ -17,7 +17,7 @@ use crate::sync::dialect;
 const SHORT: Duration = Duration::from_secs(5 * 60);
 
 /// Gets a token, as a check of the credentials. If the server refuses the assumed spelling of the token's query,
-/// finds out the right one. Returns what was found out.
+/// finds out the right one. Returns the outcome of that search.
 pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[SavedPart]) -> Result<NegotiationOutcome> {
     let outcome = Negotiation::new(source, &settings.spelled, remembered)?.settle(&[]).await;
     if source.budget.stats().spent {

@@ -9,5 +9,14 @@ pub(super) const DIALECT: Dialect = Dialect {
     tables: include_str!("templates/bigquery/tables.sql"),
     load: include_str!("templates/bigquery/load.sql"),
     merge: include_str!("templates/bigquery/merge.sql"),
-    views: include_str!("templates/bigquery/views.sql"),
+    expressions: &[
+        ("run_views", "bq query --use_legacy_sql=false < views.sql"),
+        ("prelude", ""),
+        ("sender_name", "JSON_VALUE(sender, '$.name')"),
+        ("sender_name_note", ""),
+        ("day", "DATE(createdAt, 'UTC')"),
+        ("seconds_to_answer", "TIMESTAMP_DIFF(a.first_staff_at, c.first_customer_at, MICROSECOND) / 1000000"),
+        ("tag", "JSON_VALUE(tag, '$.name')"),
+        ("tags", "\nCROSS JOIN UNNEST(JSON_QUERY_ARRAY(t.tags)) AS tag"),
+    ],
 };

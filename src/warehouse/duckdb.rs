@@ -9,5 +9,14 @@ pub(super) const DIALECT: Dialect = Dialect {
     tables: include_str!("templates/duckdb/tables.sql"),
     load: include_str!("templates/duckdb/load.sql"),
     merge: include_str!("templates/duckdb/merge.sql"),
-    views: include_str!("templates/duckdb/views.sql"),
+    expressions: &[
+        ("run_views", "duckdb warehouse.duckdb < views.sql"),
+        ("prelude", ""),
+        ("sender_name", "json_extract_string(sender, '$.name')"),
+        ("sender_name_note", ""),
+        ("day", "CAST(createdAt AT TIME ZONE 'UTC' AS DATE)"),
+        ("seconds_to_answer", "date_diff('microsecond', c.first_customer_at, a.first_staff_at) / 1000000"),
+        ("tag", "unnest(json_extract_string(t.tags, '$[*].name'))"),
+        ("tags", ""),
+    ],
 };

@@ -7,8 +7,9 @@
 //! files are merged.
 //!
 //! The SQL comes from templates because the person who runs a merge reads it, in the engine's own dialect. Engines
-//! differ in whole statements, so each has its own four templates (`templates/ENGINE/*.sql`) and one file here with
-//! its types. The program inserts only names and column lists.
+//! load and merge with different statements, so each has its own three templates (`templates/ENGINE/*.sql`). The views
+//! differ in a few expressions alone, so one template (`templates/views.sql`) serves every engine. One file here for
+//! each engine names its types and these expressions. The program inserts only them, names and column lists.
 
 mod bigquery;
 mod columns;
@@ -46,7 +47,7 @@ pub const ENGINES: [Engine; 5] = [Engine::Postgres, Engine::DuckDb, Engine::Spar
 /// The schema of the tables if the command line names none.
 pub const SCHEMA: &str = "qpien";
 
-/// What differs between engines: names of types, the default folder and the templates.
+/// What differs between engines: names of types, the default folder, the templates and expressions.
 struct Dialect {
     types: Types,
     /// The folder of the change files if the command line names none.
@@ -54,8 +55,12 @@ struct Dialect {
     tables: &'static str,
     load: &'static str,
     merge: &'static str,
-    views: &'static str,
+    /// The engine's own expressions in the template of the views, by the names that stand for them.
+    expressions: &'static [(&'static str, &'static str)],
 }
+
+/// The template of the views, for every engine.
+const VIEWS: &str = include_str!("templates/views.sql");
 
 /// One file of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,14 +103,15 @@ pub fn scripts(wish: &Wish) -> Result<Vec<Script>> {
     let mut tables = DEFAULT.to_vec();
     tables.extend(wish.streams.iter().filter(|s| !DEFAULT.contains(s)));
     let fill = |name, text, streams| {
-        let filling = Filling { schema: wish.schema, feed, streams, types: &dialect.types };
+        let (schema, types, expressions) = (wish.schema, &dialect.types, dialect.expressions);
+        let filling = Filling { schema, feed, streams, types, expressions };
         Script { name, text: template::fill(text, &filling) }
     };
     Ok(vec![
         fill("tables.sql", dialect.tables, &tables),
         fill("load.sql", dialect.load, wish.streams),
         fill("merge.sql", dialect.merge, wish.streams),
-        fill("views.sql", dialect.views, &tables),
+        fill("views.sql", VIEWS, &tables),
     ])
 }
 

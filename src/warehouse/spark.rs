@@ -10,5 +10,14 @@ pub(super) const DIALECT: Dialect = Dialect {
     tables: include_str!("templates/spark/tables.sql"),
     load: include_str!("templates/spark/load.sql"),
     merge: include_str!("templates/spark/merge.sql"),
-    views: include_str!("templates/spark/views.sql"),
+    expressions: &[
+        ("run_views", "spark-sql --conf spark.sql.session.timeZone=UTC -f views.sql"),
+        ("prelude", ""),
+        ("sender_name", "get_json_object(sender, '$.name')"),
+        ("sender_name_note", ""),
+        ("day", "CAST(createdAt AS DATE)"),
+        ("seconds_to_answer", "(unix_micros(a.first_staff_at) - unix_micros(c.first_customer_at)) / 1000000"),
+        ("tag", "tag.name"),
+        ("tags", "\nLATERAL VIEW explode(from_json(t.tags, 'array<struct<name: string>>')) AS tag"),
+    ],
 };

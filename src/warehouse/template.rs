@@ -16,6 +16,8 @@ pub(super) struct Filling<'a> {
     pub(super) feed: &'a str,
     pub(super) streams: &'a [Stream],
     pub(super) types: &'a Types,
+    /// The engine's own expressions, by name.
+    pub(super) expressions: &'a [(&'a str, &'a str)],
 }
 
 /// Returns the text of a template with its names replaced and its blocks repeated.
@@ -43,6 +45,10 @@ pub(super) fn fill(template: &str, filling: &Filling) -> String {
 }
 
 fn filled(line: &str, filling: &Filling, stream: Option<Stream>, out: &mut String) {
+    let mut line = line.to_owned();
+    for (name, expression) in filling.expressions {
+        line = line.replace(&format!("{{{name}}}"), expression);
+    }
     let mut line = line.replace("{schema}", filling.schema).replace("{feed}", filling.feed);
     if let Some(stream) = stream {
         line = line.replace("{stream}", stream.name());
@@ -90,11 +96,14 @@ mod tests {
     #[test]
     fn blocks_stand_once_a_stream_and_lists_are_broken_where_they_are_alone() {
         let types = Types { text: "text", boolean: "boolean", timestamp: "timestamp", integer: "bigint" };
-        let filling = Filling { schema: "s", feed: "f", streams: &DEFAULT[1..3], types: &types };
-        let text =
-            fill("a {schema}\n--each stream\n  {stream}:\n  {columns}\n({columns})\n  {typed},\n--end\nx{3}", &filling);
+        let filling =
+            Filling { schema: "s", feed: "f", streams: &DEFAULT[1..3], types: &types, expressions: &[("x", "y")] };
+        let text = fill(
+            "a {schema}\n--each stream\n  {stream}:\n  {columns}\n({columns})\n  {typed},\n--end\nx{3}{x}",
+            &filling,
+        );
         assert!(text.starts_with("a s\n  customer_persons:\n  _id, customer, type,"), "{text}");
-        assert!(text.contains("\n  conversations:\n") && text.ends_with("\nx{3}\n"), "{text}");
+        assert!(text.contains("\n  conversations:\n") && text.ends_with("\nx{3}y\n"), "{text}");
         assert!(text.contains("(_id, customer, type, status, firstName,"), "{text}");
         assert!(text.contains("\n  isStarred boolean,\n  status text,\n"), "{text}");
         assert!(text.contains("\n  _run_id bigint,\n"), "{text}");

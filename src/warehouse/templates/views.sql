@@ -1,10 +1,10 @@
 -- What people ask first, as views over the current tables.
---   spark-sql --conf spark.sql.session.timeZone=UTC -f views.sql
+--   {run_views}
 --
 -- The API does not document what senderType may be. sender_sides below says for each value whose side it is; it is the only
 -- place that does. Ask sender_types first: it counts the messages of each value, and what is not named has side null. (In
 -- the API's own words a "customer" can be the account itself: look at some messages before you believe a value.) Robots
--- answer nobody here: only 'staff' counts as an answer. Days are days in UTC.
+-- answer nobody here: only 'staff' counts as an answer. Days are days in UTC.{prelude}
 
 -- Whose side a senderType is, in capitals: customer, staff or robot. Add and change lines here.
 CREATE OR REPLACE VIEW {schema}.sender_sides AS
@@ -19,11 +19,11 @@ UNION ALL SELECT 'BOT', 'robot'
 UNION ALL SELECT 'ROBOT', 'robot'
 UNION ALL SELECT 'SYSTEM', 'robot';
 
--- Messages with the side they come from, the name of who wrote them, and the day.
+-- Messages with the side they come from, the name of who wrote them, and the day.{sender_name_note}
 CREATE OR REPLACE VIEW {schema}.message_sides AS
 SELECT m._id, m.conversation, m.createdAt, m.channelType, m.messageType, m.senderType, sides.side,
-       get_json_object(sender, '$.name') AS sender_name,
-       CAST(createdAt AS DATE) AS day
+       {sender_name} AS sender_name,
+       {day} AS day
 FROM {schema}.messages AS m
 LEFT JOIN {schema}.sender_sides AS sides ON sides.sender_type = translate(m.senderType, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ');
 
@@ -37,7 +37,7 @@ GROUP BY senderType, side;
 -- between. No row before a customer wrote; null as long as nobody answered.
 CREATE OR REPLACE VIEW {schema}.first_response AS
 SELECT c.conversation, c.first_customer_at, a.first_staff_at,
-       (unix_micros(a.first_staff_at) - unix_micros(c.first_customer_at)) / 1000000 AS seconds
+       {seconds_to_answer} AS seconds
 FROM (
     SELECT conversation, min(createdAt) AS first_customer_at
     FROM {schema}.message_sides WHERE side = 'customer' AND createdAt IS NOT NULL GROUP BY conversation
@@ -92,11 +92,9 @@ LEFT JOIN {schema}.contacts AS p ON p._id = c.joinedPerson;
 
 -- Tags, one row each.
 CREATE OR REPLACE VIEW {schema}.conversation_tags AS
-SELECT t._id AS conversation, tag.name AS tag
-FROM {schema}.conversations AS t
-LATERAL VIEW explode(from_json(t.tags, 'array<struct<name: string>>')) AS tag;
+SELECT t._id AS conversation, {tag} AS tag
+FROM {schema}.conversations AS t{tags};
 
 CREATE OR REPLACE VIEW {schema}.contact_tags AS
-SELECT t._id AS contact, tag.name AS tag
-FROM {schema}.contacts AS t
-LATERAL VIEW explode(from_json(t.tags, 'array<struct<name: string>>')) AS tag;
+SELECT t._id AS contact, {tag} AS tag
+FROM {schema}.contacts AS t{tags};

@@ -8,12 +8,14 @@
 //! While progress bars are on the screen, lines are printed above them.
 
 use std::borrow::Cow;
+use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::MultiProgress;
+use tracing::field::display;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -48,17 +50,29 @@ pub fn bars() -> &'static MultiProgress {
 
 /// Prints why a command failed, and what the operator should do next (`hint`). In text format that is two lines, in
 /// JSON one object.
-pub fn failed(cause: &str, hint: &str) {
+pub fn failed(detail: &str, hint: &str) {
     match FORMAT.get() {
-        Some(LogFormat::Json) => tracing::error!(hint, "{cause}"),
-        _ => drop(writeln!(std::io::stderr(), "error: {}\n hint: {}", listed(cause), escape(hint))),
+        Some(LogFormat::Json) => tracing::error!(hint, "{detail}"),
+        _ => drop(writeln!(std::io::stderr(), "error: {}\n hint: {}", listed(detail), escape(hint))),
     }
 }
 
-/// Returns `cause` with its line breaks escaped, except those before the lines that [`crate::error::Error::above`]
+/// Prints the error with which a command ended, as [`failed`] does. What caused it stands in the JSON object as
+/// `cause`, and in text format in a line of its own with `-vv`.
+pub fn failed_with(error: &Error, hint: &str) {
+    let cause = error.source().map(display);
+    if let Some(LogFormat::Json) = FORMAT.get() {
+        tracing::error!(hint, cause, "{}", error.detail);
+    } else {
+        tracing::debug!(cause, "the command failed");
+        failed(&error.detail, hint);
+    }
+}
+
+/// Returns `detail` with its line breaks escaped, except those before the lines that [`crate::error::Error::above`]
 /// added.
-fn listed(cause: &str) -> String {
-    cause.split(BELOW).map(escape).collect::<Vec<_>>().join(BELOW)
+fn listed(detail: &str) -> String {
+    detail.split(BELOW).map(escape).collect::<Vec<_>>().join(BELOW)
 }
 
 /// Returns the tracing span for one account of a run over several accounts. Every line that is logged in the span

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             let decision = policy::decide(&error.kind);
-            logging::failed(&error.detail, decision.hint);
+            logging::failed_with(&error, decision.hint);
             decision.exit.into()
         }
     }

@@ -31,7 +31,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
     match logging::printed() {
         Err(error) if prints => {
             let decision = policy::decide(&error.kind);
-            logging::failed(&error.detail, decision.hint);
+            logging::failed_with(&error, decision.hint);
             Ok(Exit::first([exit, decision.exit]))
         }
         _ => Ok(exit),

@@ -24,7 +24,9 @@ pub fn manifest(store: &mut dyn Store) -> Result<Option<Manifest>> {
     })?;
     let Some(bytes) = bytes else { return Ok(None) };
     serde_json::from_slice(&bytes)
-        .map_err(|e| Error::new(Kind::Verification, format!("{place} is not readable: line {}", e.line())))
+        .map_err(|e| {
+            Error::new(Kind::Verification, format!("{place} is not readable: line {}", e.line())).caused_by(&e)
+        })
         .map(Some)
 }
 

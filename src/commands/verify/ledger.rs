@@ -43,7 +43,8 @@ pub type CountAndExample = (u64, Option<String>);
 impl ScratchDatabase {
     /// Creates an empty scratch database in a temporary folder.
     pub fn new() -> Result<ScratchDatabase> {
-        let folder = tempfile::tempdir().map_err(|e| Error::new(Kind::Internal, format!("a scratch folder: {e}")))?;
+        let folder = tempfile::tempdir()
+            .map_err(|e| Error::new(Kind::Internal, format!("a scratch folder: {e}")).caused_by(&e))?;
         let connection = Connection::open(folder.path().join("held.db")).map_err(|e| failed(&e))?;
         connection
             .execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768;")
@@ -129,5 +130,5 @@ impl ScratchDatabase {
 fn failed(error: &rusqlite::Error) -> Error {
     let is_full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
     let kind = if is_full { Kind::NoTemporaryFiles } else { Kind::Internal };
-    Error::new(kind, format!("the scratch database of a verification: {error}"))
+    Error::new(kind, format!("the scratch database of a verification: {error}")).caused_by(error)
 }

@@ -122,7 +122,7 @@ fn mirror(path: &Path) -> Result<()> {
     }
     for stream in streams::ALL {
         let waiting = damaged::waiting(reading.connection(), stream)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")).caused_by(&e))?;
         if let Some(waiting) = waiting {
             return Err(waiting.error(stream));
         }
@@ -244,7 +244,7 @@ fn held_against_mirror(
     differences: &mut Differences,
 ) -> Result<()> {
     let forgotten = tombstones::forgotten(reading.connection(), stream)
-        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}")))?;
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}")).caused_by(&e))?;
     for (what, (count, one)) in [
         ("that the mirror holds and that are not there, or as they were before", ledger.missing(stream, up_to)?),
         ("too many, which the mirror does not hold", ledger.surplus(stream, up_to, forgotten)?),

@@ -69,5 +69,5 @@ fn unlisted(mirror: Option<&Path>, child: Stream, parent: &StreamPosition) -> Re
     let (Some(path), Some(column)) = (mirror, child.reference_column()) else { return Ok(0) };
     let reading = MirrorView::begin(path)?;
     parents::unlisted(reading.connection(), (child, column), parent.stream, parent.seq)
-        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's references: {e}")))
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's references: {e}")).caused_by(&e))
 }

@@ -35,7 +35,8 @@
 //! # Layers
 //!
 //! Imports point strictly down: a line may import the lines below it. Rooms of one line never import one another. A test
-//! (`layers.rs`) reads this table and every import.
+//! (`layers.rs`) reads this table and every import. Another (`circles.rs`) finds files that import one another in a
+//! circle.
 //!
 //! ```text
 //! main
@@ -89,6 +90,26 @@
 //! | a flag, a subcommand | [`cli`], [`commands`]: one file each |
 //! | the summary, the screen | [`report`] |
 //! | a fault, an adversary, a schema of the sandbox | [`sandbox`] |
+//!
+//! # Written by hand
+//!
+//! Libraries do what they do well: HTTP, TLS, SQLite, CSV, Parquet, object stores, PostgreSQL, command lines, dates,
+//! compression, progress bars. Some of what this crate does itself looks like a library's work. The reasons:
+//!
+//! | what | instead of | because |
+//! |---|---|---|
+//! | [`source::query`] writes GraphQL documents | cynic, `graphql_client` | these need the schema when they are compiled; here the dialect says at run time how the API spells its queries |
+//! | [`source::envelope`] reads answers | `graphql_client`'s response type | answers come in forms that no type foresees, and rows stay as the bytes that were sent |
+//! | [`source::rate_limit::window`] shares the budget | governor alone | governor counts within one process; the limit belongs to a key that several processes share (governor still paces each process) |
+//! | [`source::decoding`] undoes content codings | reqwest's own | that fails if a proxy names a coding wrongly |
+//! | [`record::json_paths`] finds values in JSON | `serde_json_path` | that needs a parsed tree; here one pass over borrowed text finds all values and leaves the other bytes alone |
+//! | [`moment`] parses moments | jiff | jiff ends a day before the year 9999 does; jiff reads durations and time zones |
+//! | [`number`] parses numbers | `str::parse` | that accepts `NaN`, `inf` and `1e400` |
+//! | [`regular_file`], `destinations/no_links.rs` open files | cap-std | that follows links inside a folder; an output folder may hold a link that somebody else has made |
+//! | [`lock`] locks a file | fs4 | the standard library locks; what is added is who holds the lock |
+//! | `destinations/postgres/wire.rs` encodes COPY | tokio-postgres's `BinaryCopyInWriter` | that takes typed values one by one; here cells are text, and 256 KB of rows are sent together |
+//! | `warehouse/template.rs` fills templates | minijinja | SQL is full of braces and percent signs, and people read the templates; two rules suffice |
+//! | `sandbox/graphql/` answers queries | async-graphql | the sandbox serves a schema that is read at run time, word for word as graphql-js does, with faults |
 //!
 //! # Glossary
 //!
@@ -211,6 +232,8 @@
 mod any_input;
 #[cfg(test)]
 mod checklists;
+#[cfg(test)]
+mod circles;
 pub mod cli;
 pub mod clock;
 pub mod commands;

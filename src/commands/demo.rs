@@ -36,7 +36,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
         faults: faults::Plan::named("demo").unwrap_or_default(),
         ..SandboxOptions::default()
     };
-    let sandbox = start(options).await.map_err(|e| Error::usage(e.to_string()))?;
+    let sandbox = start(options).await.map_err(|e| Error::usage(e.to_string()).caused_by(&e))?;
     say!("sandbox at {}: 4,000 contacts, 60 persons, 1,000 conversations, 30,000 messages;", sandbox.endpoint());
     say!("tokens live 0.5 s, 6,000 requests a minute, faults on\n");
     let flags = Flags { endpoint: Some(sandbox.endpoint()), ..Flags::default() };
@@ -47,7 +47,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     fresh(&settings.mirror)?;
     let out = settings.destinations.first().and_then(|d| d.target.folder()).unwrap_or_default();
     let common = Common { quiet, ..Common::default() };
-    common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")).caused_by(&e))?;
     let report = run_settings(&settings, &common).await?;
     crate::logging::print(&terminal::summary(&report));
     let counts = sandbox.counts();

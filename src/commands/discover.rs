@@ -60,7 +60,8 @@ fn printed(endpoint: &str, settled: &Table, outcome: &NegotiationOutcome) -> Res
     }
     let source = Table::from_iter([("dialect".to_owned(), Value::Table(settled.clone()))]);
     let whole = Table::from_iter([("source".to_owned(), Value::Table(source))]);
-    let text = toml::to_string(&whole).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
+    let text = toml::to_string(&whole)
+        .map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")).caused_by(&e))?;
     let _ = write!(out, "\n{text}");
     Ok(out)
 }
@@ -110,7 +111,8 @@ fn may_write(file: &Path, job: &Path) -> Result<()> {
 /// Writes what was found out to the file. Parts that a person must write come first, as comments with a line to fill
 /// in.
 fn write(file: &Path, settled: &Table, outcome: &NegotiationOutcome) -> Result<()> {
-    let text = toml::to_string(settled).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
+    let text = toml::to_string(settled)
+        .map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")).caused_by(&e))?;
     let text = format!("{OURS}\n{}{text}", unsettled(outcome));
-    std::fs::write(file, text).map_err(|e| Error::usage(format!("--write {}: {e}", file.display())))
+    std::fs::write(file, text).map_err(|e| Error::usage(format!("--write {}: {e}", file.display())).caused_by(&e))
 }

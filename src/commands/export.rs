@@ -115,7 +115,7 @@ fn refused(settings: &Settings) -> Result<Vec<(Stream, String)>> {
     let mut all = Vec::new();
     for stream in settings.streams.iter().copied() {
         let refused = refusals::unsettled(reading.connection(), stream)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has refused: {e}")))?;
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has refused: {e}")).caused_by(&e))?;
         let why = match refused {
             Some(refused) => Some(format!("{stream}: {refused}")),
             None => offer::left_over(&reading, settings, stream, None)?,

@@ -118,7 +118,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
         notes: Arc::default(),
     };
     let is_old = lane == Lane::Incremental && begun.resumed && begun.is_old(now);
-    sync::incremental::skip::note_all(&context, &known.streams).await?;
+    sync::notes::note_all(&context, &known.streams).await?;
     let screen = live::show(
         Live {
             account: settings.account.clone(),
@@ -187,7 +187,7 @@ async fn conclude(
         (exit, _) => exit,
     };
     report.exit_code = exit;
-    let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+    let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()).caused_by(&e))?;
     end(&context.mirror, begun, settings, run_report::ending_of(outcome), exit, json).await?;
     Ok(report)
 }
@@ -248,7 +248,8 @@ async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Resul
     }
     let ReadingTerms { lookback, full_every } = terms(settings);
     let wanted = ChangedSince { streams: Vec::new(), lookback, full_every, now: source.now() };
-    let (tails, notes) = sync::walk::changed_since::offered(source, mirror, endpoint, &known.streams, wanted).await?;
+    let (tails, notes) =
+        sync::incremental::changed_since::offered(source, mirror, endpoint, &known.streams, wanted).await?;
     known.notes.extend(notes);
     Ok((known, tails))
 }

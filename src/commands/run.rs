@@ -40,7 +40,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     };
     let many = all.len() > 1;
     let common = Common { quiet, many, adopt: args.adopt_mirror, time_box, ..Common::default() };
-    common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")).caused_by(&e))?;
     if let Some(until) = common.time_box.until.as_ref().filter(|_| !quiet) {
         logging::progress(None, &until.told());
     }

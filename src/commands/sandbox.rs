@@ -19,7 +19,7 @@ pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
     let running = start(options(args)?).await.map_err(refused)?;
     say!("{}", running.banner());
     let stop = crate::sync::stop::Stop::default();
-    stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")).caused_by(&e))?;
     stop.asked().await;
     running.stop().await;
     Ok(Exit::Complete)
@@ -89,7 +89,8 @@ fn sdl(args: &SandboxArgs) -> Result<String> {
 
 fn given(args: &SandboxArgs) -> Result<String> {
     match &args.sdl {
-        Some(file) => std::fs::read_to_string(file).map_err(|e| Error::usage(format!("--sdl {}: {e}", file.display()))),
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|e| Error::usage(format!("--sdl {}: {e}", file.display())).caused_by(&e)),
         None => sandbox::shipped_sdl(&args.dialect).map(str::to_owned).ok_or_else(|| {
             let known = sandbox::DIALECTS.join(", ");
             Error::usage(format!("--dialect {} is none of {known}", args.dialect))
@@ -101,7 +102,7 @@ fn plan_file(name: &str) -> Result<faults::Plan> {
     let text = std::fs::read_to_string(name).map_err(|e| {
         Error::usage(format!("--faults {name} is neither a plan ({}) nor a file: {e}", faults::Plan::NAMES.join(", ")))
     })?;
-    faults::Plan::from_toml(&text).map_err(|e| Error::usage(format!("{name}: {e}")))
+    faults::Plan::from_toml(&text).map_err(|e| Error::usage(format!("{name}: {e}")).caused_by(&e))
 }
 
 fn adversaries(names: &[String]) -> Result<Vec<Adversary>> {

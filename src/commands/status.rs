@@ -78,7 +78,9 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
             let of = |s| {
                 standing(reading.connection(), lane, s, since)
                     .map(|all| all.where_deletes_are(settings.is_none_or(|job| job.deletes.on)))
-                    .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
+                    .map_err(|e| {
+                        Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")).caused_by(&e)
+                    })
             };
             let s = of(stream)?;
             let above = stream.definition().parent.map(|p| of(p).map(|s| (s, p))).transpose()?;
@@ -86,7 +88,7 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
             let verdict = judge(&s, above.as_ref().map(|(s, p)| (s, *p)), None);
             let records = reading.extent(stream)?.records;
             let (deleted, suspects) = deletions::counts(reading.connection(), stream)
-                .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+                .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")).caused_by(&e))?;
             refused.extend(s.refused.map(|refused| (stream, refused)));
             let absent = s.walks == 0 && records == 0 && dialect::is_absent(&remembered, stream);
             table.push(vec![

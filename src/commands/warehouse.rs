@@ -50,5 +50,5 @@ fn write(folder: &Path, script: &Script) -> Result<()> {
     let path = folder.join(script.name);
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(&path, &script.text))
-        .map_err(|e| Error::new(Kind::DestinationUnwritable, format!("{}: {e}", path.display())))
+        .map_err(|e| Error::new(Kind::DestinationUnwritable, format!("{}: {e}", path.display())).caused_by(&e))
 }

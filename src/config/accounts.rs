@@ -124,8 +124,8 @@ fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
         let name = env::expand(name, &format!("{place}: accounts"))?;
         let file = path.parent().unwrap_or(Path::new("")).join(&name);
         let shown = file.display().to_string();
-        let text =
-            text_file::read(&file).map_err(|e| Error::usage(format!("{place}: accounts: the file {shown}: {e}")))?;
+        let text = text_file::read(&file)
+            .map_err(|e| Error::usage(format!("{place}: accounts: the file {shown}: {e}")).caused_by(&e))?;
         let Listed { account } = toml::from_str(&text).map_err(|e| job::wrong(&text, &shown, &e))?;
         all.extend(found(account, &text, &shown));
     }

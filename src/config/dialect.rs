@@ -27,7 +27,7 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLaye
             p.note("source.dialect", format!("{name:?}"), Origin::Job);
             let name = env::expand(name, &format!("{place}: source.dialect"))?;
             let text = text_file::read(Path::new(&name))
-                .map_err(|e| Error::usage(format!("{place}: source.dialect: the file {name}: {e}")))?;
+                .map_err(|e| Error::usage(format!("{place}: source.dialect: the file {name}: {e}")).caused_by(&e))?;
             let table: Table = text.parse().map_err(|e: toml::de::Error| job::wrong(&text, &name, &e))?;
             read(table, collects, |wrong| located(wrong, &text, &name, ""))
         }

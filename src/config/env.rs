@@ -30,8 +30,9 @@ pub fn read(name: &str) -> Result<Option<(String, String)>> {
     let file_name = format!("{name}_FILE");
     match std::env::var(&file_name) {
         Ok(path) if !path.is_empty() => {
-            let text = text_file::read(Path::new(&path))
-                .map_err(|e| Error::usage(format!("{file_name} names {path}, which cannot be read: {e}")))?;
+            let text = text_file::read(Path::new(&path)).map_err(|e| {
+                Error::usage(format!("{file_name} names {path}, which cannot be read: {e}")).caused_by(&e)
+            })?;
             let text = text.trim_end_matches(['\r', '\n']);
             if text.trim().is_empty() {
                 return Err(Error::usage(format!("{file_name} names {path}, which is empty")));

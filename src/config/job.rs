@@ -211,7 +211,7 @@ impl Job {
     /// Reads and parses the job file at `path`. Returns the job and the file's text.
     pub fn read(path: &Path) -> Result<(Job, String)> {
         let text = text_file::read(path)
-            .map_err(|e| Error::usage(format!("the job file {} cannot be read: {e}", path.display())))?;
+            .map_err(|e| Error::usage(format!("the job file {} cannot be read: {e}", path.display())).caused_by(&e))?;
         let job = Job::parse(&text, &path.display().to_string())?;
         Ok((job, text))
     }

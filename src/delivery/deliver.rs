@@ -299,7 +299,7 @@ pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
     let mut all = Vec::new();
     for stream in settings.streams.iter().copied() {
         let waiting = damaged::waiting(reading.connection(), stream)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")).caused_by(&e))?;
         all.extend(waiting.map(|waiting| (stream, waiting.error(stream))));
     }
     Ok(all)

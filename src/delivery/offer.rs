@@ -32,7 +32,7 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
     let of = |s: Stream| {
         standing(reading.connection(), lane, s, since)
             .map(|all| all.where_deletes_are(settings.deletes.on))
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")).caused_by(&e))
     };
     let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
     let dates = dialect::dates(&remembered, &settings.spelled)?;
@@ -61,7 +61,7 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
         let is_offered = verdict.is_complete() || !set_aside.is_empty();
         let left_over = left_over(reading, settings, *stream, parent)?;
         let waiting = damaged::waiting(reading.connection(), *stream)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")).caused_by(&e))?;
         let is_damaged = waiting.is_some();
         let why_not = if let Some(waiting) = waiting {
             Some(waiting.error(*stream).detail)
@@ -157,20 +157,20 @@ fn newer(
 /// holds records as the other job asked for them.
 fn is_overwritten(reading: &MirrorView, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
     is_asked_otherwise_since(reading.connection(), stream, lane, job)
-        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")).caused_by(&e))
 }
 
 /// Returns whether records of a stream may be gone that no run has judged yet, because a run was cut off before that.
 fn are_unjudged(reading: &MirrorView, settings: &Settings, stream: Stream, since: i64) -> Result<bool> {
     deletions::are_unjudged(reading.connection(), settings.lane, &settings.name, stream, since)
-        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")).caused_by(&e))
 }
 
 /// Returns how many records of a stream a complete reading did not show. If the stream's list came out empty, these
 /// are all of its records.
 fn suspects(reading: &MirrorView, stream: Stream, refused: Option<Unsettled>) -> Result<u64> {
     let (_, suspects) = deletions::counts(reading.connection(), stream)
-        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")).caused_by(&e))?;
     Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
 }
 
@@ -185,7 +185,7 @@ pub fn left_over(
 ) -> Result<Option<String>> {
     for stream in [Some(stream), parent].into_iter().flatten().filter(|_| settings.deletes.on) {
         let left = left_over::of(reading.connection(), stream, settings.deletes.most)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")).caused_by(&e))?;
         if left.count > 0 {
             let (records, settings) = (counted(left.count, "record"), left.settings.join(", "));
             let why = format!("{stream}: {records} not shown any more since {settings} changed, and not deleted");
@@ -209,7 +209,7 @@ fn set_aside(
     }
     let names = |s: Stream| {
         stored::names(reading.connection(), lane, s, since)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has set aside: {e}")))
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has set aside: {e}")).caused_by(&e))
     };
     let mut all = names(stream)?;
     if let (Some(parent), Some(true)) = (stream.definition().parent, above.map(|above| above.set_aside_unknown)) {

@@ -38,9 +38,9 @@ pub fn read<'p>(columns: &[Column], payload: &'p str) -> Result<Vec<Cell<'p>>> {
     let mut cells = vec![Cell::Null; columns.len()];
     let mut reader = serde_json::Deserializer::from_str(payload);
     // The parser's message could quote the record, so the error names only the place.
-    (&mut reader)
-        .deserialize_map(Row { columns, cells: &mut cells })
-        .map_err(|e| Error::new(Kind::Internal, format!("a record is not readable at column {}", e.column())))?;
+    (&mut reader).deserialize_map(Row { columns, cells: &mut cells }).map_err(|e| {
+        Error::new(Kind::Internal, format!("a record is not readable at column {}", e.column())).caused_by(&e)
+    })?;
     Ok(cells)
 }
 

@@ -258,7 +258,8 @@ impl Files {
     }
 
     fn put(&mut self, manifest: &Manifest) -> Result<()> {
-        let text = serde_json::to_vec_pretty(manifest).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        let text =
+            serde_json::to_vec_pretty(manifest).map_err(|e| Error::new(Kind::Internal, e.to_string()).caused_by(&e))?;
         self.store.replace(NAME, &text)
     }
 

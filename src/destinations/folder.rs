@@ -245,7 +245,7 @@ impl Store for Folder {
             error if regular_file::is_full(error) => Kind::DestinationFull,
             _ => Kind::DestinationUnwritable,
         };
-        Error::new(kind, format!("{}: {error}", self.path.join(name).display()))
+        Error::new(kind, format!("{}: {error}", self.path.join(name).display())).caused_by(error)
     }
 
     fn name_of(&self, name: &str) -> String {

@@ -85,7 +85,8 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
                  SQLITE_TMPDIR names one)",
                 path.display()
             ),
-        );
+        )
+        .caused_by(error);
     }
     // SQLite reports a write that a disk quota refuses as an I/O error, not as a full disk.
     let is_unwritten = extended == Some(rusqlite::ffi::SQLITE_IOERR_WRITE);
@@ -106,7 +107,7 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         _ => Kind::Internal,
     };
     let beside = if kind == Kind::MirrorCorrupt { of_another_log(path) } else { String::new() };
-    Error::new(kind, format!("the mirror {}: {}{beside}", path.display(), quote(&error.to_string())))
+    Error::new(kind, format!("the mirror {}: {}{beside}", path.display(), quote(&error.to_string()))).caused_by(error)
 }
 
 /// Returns whether an error shows that the file holds something that this program never writes: a string that is not
@@ -153,6 +154,7 @@ fn failed_sorting(path: &Path, error: &rusqlite::Error) -> Error {
             path.display()
         ),
     )
+    .caused_by(error)
 }
 
 #[cfg(test)]

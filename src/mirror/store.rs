@@ -77,7 +77,7 @@ impl Mirror {
                     command(&mut writer);
                 }
             })
-            .map_err(|e| Error::new(Kind::Internal, format!("the mirror's thread: {e}")))?;
+            .map_err(|e| Error::new(Kind::Internal, format!("the mirror's thread: {e}")).caused_by(&e))?;
         Ok(Mirror { path: path.to_owned(), commands: Some(commands), thread: Some(thread), _lock: lock })
     }
 

@@ -13,8 +13,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::envelope::denies;
-use super::envelope_members::Envelope;
+use super::envelope_members::{Envelope, denies};
 use super::error_words::ErrorEntry;
 use super::response_names::is_ours;
 use crate::dialect::Dialect;

@@ -54,10 +54,9 @@ impl Http {
     /// Creates a client for the endpoint in the settings. Makes no request. Fails if the endpoint is not a URL, holds
     /// a user name or password, or is neither encrypted nor on this machine.
     pub fn new(settings: &SourceSettings) -> Result<Http> {
-        let endpoint: reqwest::Url = settings
-            .endpoint
-            .parse()
-            .map_err(|e| Error::usage(format!("the endpoint `{}` is not a URL: {e}", settings.endpoint)))?;
+        let endpoint: reqwest::Url = settings.endpoint.parse().map_err(|e| {
+            Error::usage(format!("the endpoint `{}` is not a URL: {e}", settings.endpoint)).caused_by(&e)
+        })?;
         if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
             return Err(Error::usage(format!("the endpoint `{}` must start with https://", settings.endpoint)));
         }
@@ -159,7 +158,9 @@ fn client(host: &str, connect_timeout: Duration, read_timeout: Duration, idle: u
         .timeout(WHOLE)
         .pool_max_idle_per_host(idle)
         .build()
-        .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))
+        .map_err(|e| {
+            Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))).caused_by(&e)
+        })
 }
 
 /// Returns where a redirect leads, without what may be secret: for another host its name only, for this host the path

@@ -17,7 +17,7 @@ use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use super::answer_errors::{AnswerError, faults};
-use super::envelope_members::{Envelope, each_of};
+use super::envelope_members::{Envelope, denies, each_of};
 use super::error_words::ErrorWords;
 use super::page::Page;
 use super::path_tree::{PathTree, PayloadValues, Want};
@@ -231,11 +231,6 @@ pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<
 /// Returns whether the value of a payload's `success` member means yes, such as `true` or `"ok"`. `raw` is its JSON.
 fn affirms(raw: &str) -> bool {
     matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "ok" | "success")
-}
-
-/// Returns whether the value of a payload's `success` member means no, such as `false` or `"no"`. `raw` is its JSON.
-pub(super) fn denies(raw: &str) -> bool {
-    matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "false" | "0" | "no")
 }
 
 /// Reads the payload of one operation. `shape` says where its parts are. Fails if the payload reports a failure

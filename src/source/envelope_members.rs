@@ -137,3 +137,8 @@ impl<'b> Deserialize<'b> for Members<'b> {
         deserializer.deserialize_map(All)
     }
 }
+
+/// Returns whether the value of a member `success` means no, such as `false` or `"no"`. `raw` is its JSON.
+pub(super) fn denies(raw: &str) -> bool {
+    matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "false" | "0" | "no")
+}

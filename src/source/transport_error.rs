@@ -11,13 +11,13 @@ use crate::error::{Error, Kind, tls_fault};
 /// Returns the error for a request to `endpoint` that got no answer.
 pub fn of_http(error: &reqwest::Error, endpoint: &Url) -> Error {
     if let Some(told) = tls_fault(error).and_then(|fault| of_tls(fault, endpoint)) {
-        return told;
+        return told.caused_by(error);
     }
     if let Some(refused) = of_proxy(error, endpoint) {
         return refused;
     }
     let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Network };
-    Error::new(kind, chain(error))
+    Error::new(kind, chain(error)).caused_by(error)
 }
 
 /// Returns the error for a proxy that refuses to connect to the endpoint (`CONNECT`), or `None` for any other

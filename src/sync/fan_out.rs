@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::Context;
-use super::walk::driver::{self, Ended};
+use super::walk::{Ended, driver};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::mirror::parents;

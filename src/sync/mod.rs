@@ -10,7 +10,7 @@
 //!   whether a list cannot be read because its record is gone.
 //! - [`dialect`] finds out how the API spells its queries. [`limits`] remembers how large pages and requests may be.
 //! - [`settings`] reports which settings differ from those of earlier readings. [`volatile`] finds the fields that
-//!   the job no longer declares volatile.
+//!   the job no longer declares volatile. [`notes`] collects what the summary says of a run before it reads anything.
 //! - [`crate::sync::stop`] stops a run on request. [`time_box`] ends a run after a time or a number of requests.
 //! - [`estimate`] estimates how many rows and requests a run will take.
 
@@ -20,6 +20,7 @@ pub mod estimate;
 pub mod fan_out;
 pub mod incremental;
 pub mod limits;
+pub mod notes;
 pub mod parents;
 pub mod run;
 pub mod settings;

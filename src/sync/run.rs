@@ -12,7 +12,7 @@ use super::deletions::Concluding;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::commit::{self, ReadWindow, WalkState};
-use super::walk::driver::{self, Ended};
+use super::walk::{Ended, driver};
 use super::{Context, DialectSettings};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::audits::Audited;
@@ -24,7 +24,7 @@ use crate::progress::add;
 use crate::streams::Stream;
 use crate::sync::deletions::orphans;
 use crate::sync::incremental::audit;
-use crate::sync::walk::changed_since;
+use crate::sync::incremental::changed_since;
 use crate::verdict::Verdict;
 
 /// The outcome of a stream in a run.

@@ -16,7 +16,6 @@ use crate::mirror::settings::{self, AskedWith, Bearing, Setting, SettingChange};
 use crate::record::volatile::Volatile;
 use crate::source::Source;
 use crate::streams::{DateForm, Stream};
-use crate::sync::incremental::skip;
 
 /// Settings of a job about reading that are not part of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,7 +63,7 @@ fn asked_with(source: &Source, job: &DialectLayer, terms: ReadingTerms, stream: 
         (Setting::Paging, fingerprint(own_lines(job, stream, &PAGING).iter().map(String::as_str))),
         (Setting::Claims, fingerprint(own_lines(job, stream, &CLAIMS).iter().map(String::as_str))),
         (Setting::Date, fingerprint([own_date(job, stream)])),
-        (Setting::Fields, skip::selected(source, stream)?),
+        (Setting::Fields, fields_fingerprint(source, stream)?),
         (Setting::Drop, fingerprint(dropped)),
         (Setting::Extra, fingerprint(extra)),
         (Setting::Since, fingerprint([list.since.as_str(), list.since_form.word()])),
@@ -73,6 +72,11 @@ fn asked_with(source: &Source, job: &DialectLayer, terms: ReadingTerms, stream: 
         (Setting::Volatile, volatile(&source.volatile()[stream])),
     ];
     Ok(AskedWith { stream, settings })
+}
+
+/// Returns a fingerprint of the fields that a stream is asked for. It changes when the fields do.
+pub fn fields_fingerprint(source: &Source, stream: Stream) -> Result<i64> {
+    Ok(fingerprint(source.dialect().stream(stream)?.selected()))
 }
 
 fn volatile(rule: &Volatile) -> i64 {

@@ -24,7 +24,7 @@ use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::sync::estimate::{self, Estimate, KnownStream};
-use crate::sync::incremental::skip;
+use crate::sync::incremental::without_sign;
 
 /// The documented lifetime of a token.
 const TOKEN_MINUTES: f64 = 60.0;
@@ -92,7 +92,7 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
         for stream in &plan.partitioned {
             lists += remembered::without_sign(connection, &source, *stream)?.len();
         }
-        plan.without_sign = (lists, skip::cost_of_silence(&source, lists));
+        plan.without_sign = (lists, without_sign::cost_of_silence(&source, lists));
     }
     plan.made = source.budget.stats().requests;
     match format {

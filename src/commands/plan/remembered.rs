@@ -14,7 +14,8 @@ use crate::mirror::stream_state;
 use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate::{self, Estimate, KnownStream, NightEstimate, SampledPart};
-use crate::sync::incremental::skip;
+use crate::sync::incremental::without_sign;
+use crate::sync::settings::fields_fingerprint;
 
 /// The most pages sampled from each part of a list. The list is divided into parts, each twice as long as the one
 /// before.
@@ -29,7 +30,7 @@ pub fn lists(
 ) -> Result<Option<ListsForecast>> {
     let lookback = i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX);
     // The mirror of an older version does not have these tables, which reads as having read none.
-    let lists = forecast::lists(connection, stream, skip::selected(source, stream)?, lookback, source.now());
+    let lists = forecast::lists(connection, stream, fields_fingerprint(source, stream)?, lookback, source.now());
     let Some(mut lists) = lists.ok().filter(|lists| !lists.rows.is_empty()) else { return Ok(None) };
     for id in without_sign(connection, source, stream)? {
         if let Some(rows) = lists.rows.get(&id) {
@@ -42,10 +43,10 @@ pub fn lists(
 /// Returns the ids of the lists that every incremental run reads, because nothing shows whether they hold new
 /// records.
 pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
-    let unasked = !skip::asks_for_signs(source, stream)?;
+    let unasked = !without_sign::asks_for_signs(source, stream)?;
     partitions::silence(connection, stream, unasked)
         .map(|silence| silence.lists)
-        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")))
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")).caused_by(&e))
 }
 
 /// Describes a reading of all lists of a stream, each as long as the mirror knows it. `parents` is the number of

@@ -19,8 +19,9 @@ impl Background {
     /// Starts the background thread.
     pub fn start() -> Result<Background> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("objects").enable_all().build();
-        let runtime = runtime
-            .map_err(|e| Error::new(Kind::Internal, format!("the thread for requests cannot be started: {e}")))?;
+        let runtime = runtime.map_err(|e| {
+            Error::new(Kind::Internal, format!("the thread for requests cannot be started: {e}")).caused_by(&e)
+        })?;
         Ok(Background { runtime: Some(runtime) })
     }
 

@@ -81,6 +81,7 @@ impl Bucket {
     fn failed(&self, name: &str, error: &object_store::Error) -> Error {
         let cause = classify::told(error, &self.location.bucket, &self.access.address);
         Error::new(classify::kind(error), format!("{}: {cause}{}", self.location.name_of(name), self.access.unread()))
+            .caused_by(error)
     }
 
     /// Aborts the uploads that were finished but will not be published. Stops at the first abort that fails, so that
@@ -173,7 +174,9 @@ impl Store for ObjectPrefix {
     fn failed(&self, name: &str, error: &io::Error) -> Error {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
             Some(ours) => ours.clone(),
-            None => Error::new(Kind::DestinationUnwritable, format!("{}: {error}", self.name_of(name))),
+            None => {
+                Error::new(Kind::DestinationUnwritable, format!("{}: {error}", self.name_of(name))).caused_by(error)
+            }
         }
     }
 

@@ -85,7 +85,7 @@ impl Session {
             .thread_name("postgres")
             .enable_all()
             .build()
-            .map_err(|e| Error::new(Kind::Internal, format!("a thread for PostgreSQL: {e}")))?;
+            .map_err(|e| Error::new(Kind::Internal, format!("a thread for PostgreSQL: {e}")).caused_by(&e))?;
         let mut config = address.config();
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
@@ -110,7 +110,7 @@ impl Session {
         let connected = wait(connecting);
         // From here on, dropping the session shuts the runtime down.
         let mut session = Session { runtime: Some(runtime), client: None, driver: None, place: place.clone() };
-        let connected = connected.map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        let connected = connected.map_err(|e| Error::new(Kind::Internal, e.to_string()).caused_by(&e))?;
         let (client, driver) = connected.map_err(|e| told(&place, &e))?;
         (session.client, session.driver) = (Some(client), Some(driver));
         Ok(session)

@@ -6,11 +6,46 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::super::http_date;
-use super::Headers;
+use crate::error::{Kind, Wait};
 use crate::number;
 
 /// The longest wait that is returned: ten days. A longer one is cut to it.
 const LONGEST: Duration = Duration::from_secs(864_000);
+
+/// The rate-limit headers of one answer.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Headers {
+    /// `X-RateLimit-Limit`: requests a minute (documented).
+    pub limit: Option<u32>,
+    /// `X-RateLimit-Remaining`: requests left until the reset.
+    pub remaining: Option<u32>,
+    /// `X-RateLimit-Reset`: the time until the limit resets (documented as seconds, a delta).
+    pub reset: Option<Duration>,
+    /// `Retry-After`, which any failing answer may carry.
+    pub retry_after: Option<Duration>,
+}
+
+impl Headers {
+    /// Returns how long an answer that failed with `kind` asks to wait, or `None` if it does not ask.
+    ///
+    /// - After a 429, `X-RateLimit-Reset` decides, because it is the documented header. A reset of zero is not used,
+    ///   because it is over already.
+    /// - Otherwise `Retry-After` decides. If there is an `X-RateLimit-Reset` too, the wait is at most that time or a
+    ///   minute (the documented window), whichever is longer.
+    /// - After another failure, `X-RateLimit-Reset` alone does not count, because every answer has it.
+    /// - After a 429 with a reset of zero and no `Retry-After`, the wait is zero.
+    pub fn wait(&self, kind: &Kind) -> Option<Wait> {
+        const WINDOW: Duration = Duration::from_secs(60);
+        let of_limit = *kind == Kind::RateLimited;
+        let (time, is_reset) = match (self.reset, self.retry_after) {
+            (Some(reset), _) if of_limit && !reset.is_zero() => (reset, true),
+            (Some(reset), Some(after)) => (after.min(reset.max(WINDOW)), false),
+            (Some(reset), None) if of_limit => (reset, true),
+            (_, after) => (after?, false),
+        };
+        Some(Wait { time, is_reset })
+    }
+}
 
 /// Reads the rate-limit headers of one answer. `now` is the server's time, in seconds since 1970.
 pub fn read(headers: &HeaderMap, now: f64) -> Headers {

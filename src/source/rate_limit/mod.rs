@@ -13,6 +13,7 @@
 
 pub mod headers;
 mod pacer;
+mod stats;
 mod unit;
 pub mod window;
 
@@ -27,85 +28,13 @@ use governor::state::NotKeyed;
 use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
+pub use self::headers::Headers;
 use self::pacer::{Clock, InWindow, nanos};
+pub use self::stats::{Purpose, Reason, Stats};
 use self::unit::Counting;
 use self::window::{BudgetWindow, Shared};
-use crate::error::{Error, Kind, Result, Wait};
+use crate::error::{Error, Kind, Result};
 use crate::waits::{OpenWait, Waits};
-
-/// The rate-limit headers of one answer.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Headers {
-    /// `X-RateLimit-Limit`: requests a minute (documented).
-    pub limit: Option<u32>,
-    /// `X-RateLimit-Remaining`: requests left until the reset.
-    pub remaining: Option<u32>,
-    /// `X-RateLimit-Reset`: the time until the limit resets (documented as seconds, a delta).
-    pub reset: Option<Duration>,
-    /// `Retry-After`, which any failing answer may carry.
-    pub retry_after: Option<Duration>,
-}
-
-impl Headers {
-    /// Returns how long an answer that failed with `kind` asks to wait, or `None` if it does not ask.
-    ///
-    /// - After a 429, `X-RateLimit-Reset` decides, because it is the documented header. A reset of zero is not used,
-    ///   because it is over already.
-    /// - Otherwise `Retry-After` decides. If there is an `X-RateLimit-Reset` too, the wait is at most that time or a
-    ///   minute (the documented window), whichever is longer.
-    /// - After another failure, `X-RateLimit-Reset` alone does not count, because every answer has it.
-    /// - After a 429 with a reset of zero and no `Retry-After`, the wait is zero.
-    pub fn wait(&self, kind: &Kind) -> Option<Wait> {
-        const WINDOW: Duration = Duration::from_secs(60);
-        let of_limit = *kind == Kind::RateLimited;
-        let (time, is_reset) = match (self.reset, self.retry_after) {
-            (Some(reset), _) if of_limit && !reset.is_zero() => (reset, true),
-            (Some(reset), Some(after)) => (after.min(reset.max(WINDOW)), false),
-            (Some(reset), None) if of_limit => (reset, true),
-            (_, after) => (after?, false),
-        };
-        Some(Wait { time, is_reset })
-    }
-}
-
-/// What a request asks for. The server may have a separate limit for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Pages of lists. The budget keeps to the limit for these.
-    List,
-    /// Anything else, such as a token. The server may have another limit for it.
-    Another,
-}
-
-/// Why a request waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// To be spaced evenly below the limit.
-    Pace,
-    /// The server reports that the limit is used up until its reset.
-    Window,
-    /// The server has answered with a 429.
-    Block,
-}
-
-/// What the budget has counted and seen so far, for the screen and the summary.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Stats {
-    /// The number of requests that got a turn, those for tokens included.
-    pub requests: u64,
-    /// The number of 429 answers.
-    pub refused: u64,
-    /// The time that requests waited because of pace, window and block, in this order.
-    pub waited: [Duration; 3],
-    /// How many requests were left of the limit for lists, as the server last reported; `None` before the first
-    /// report.
-    pub remaining: Option<u32>,
-    /// The rate-limit headers to show: the latest about the limit for lists, or else the first about another limit.
-    /// `None` before the first.
-    pub told: Option<Headers>,
-    /// Whether a request was refused because this run has made all requests that it may make.
-    pub spent: bool,
-}
 
 /// The request budget of one API key. Every request waits here for its turn.
 pub struct Budget {

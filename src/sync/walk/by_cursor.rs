@@ -21,7 +21,7 @@ use super::answer::WalkAnswer;
 use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::strategy::{Move, ReadingStrategy};
+use super::reading_strategy::{Move, ReadingStrategy};
 use crate::record::Record;
 
 /// The number of windows that a walk can step back.

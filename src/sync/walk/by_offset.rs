@@ -1,7 +1,7 @@
 //! Reads lists that take an offset: the number of rows to skip. Any row can be the first, so each window begins two
 //! rows before the end of what was read.
 //!
-//! The rules are those of [`super::windows`]. If the windows are too small to overlap, [`FixedPageSize`] reads the
+//! The rules are those of [`super::windows`]. If the windows are too small to overlap, [`super::fixed_page_size`] reads the
 //! list.
 
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::anchors::MIN_ANCHORS;
 use super::answer::WalkAnswer;
 use super::completeness::EndReason;
-use super::fixed_page_size::FixedPageSize;
 use super::questions::Ask;
-use super::strategy::{Move, ReadingStrategy};
+use super::reading_strategy::{Move, OneSize, ReadingStrategy};
 use super::tail_check::{EndCheck, EndCheckStep};
 use super::windows::{Behind, JoinedWindow, WindowRelation};
 
@@ -103,7 +102,7 @@ impl ByOffset {
     }
 
     fn become_fixed(&self) -> Move {
-        Move::Become(FixedPageSize::small(self.size), None)
+        Move::OneSize(OneSize::Small(self.size))
     }
 
     /// Returns the question for the window that begins with the last anchors before row `position`.

@@ -10,7 +10,7 @@
 //! - a page has more rows than were asked for;
 //! - a window shows no known row where known rows must stand. Then one further question finds out.
 //!
-//! [`FixedPageSize`] reads such a list, and also a list whose pages are too small to overlap.
+//! [`super::fixed_page_size`] reads such a list, and also a list whose pages are too small to overlap.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,9 +21,8 @@ use super::anchors::MIN_ANCHORS;
 use super::answer::WalkAnswer;
 use super::completeness::EndReason;
 use super::evidence::NoProgress;
-use super::fixed_page_size::FixedPageSize;
 use super::questions::Ask;
-use super::strategy::{Move, ReadingStrategy};
+use super::reading_strategy::{Move, OneSize, ReadingStrategy};
 use super::tail_check::{EndCheck, EndCheckStep};
 use super::windows::{Behind, JoinedWindow, WindowRelation};
 use crate::sync::walk::reach::{reach, reach_anew};
@@ -89,7 +88,7 @@ impl ByPage {
         }
         let count = answer.shown.len();
         if count > u64::from(answer.asked.size) {
-            return Move::Become(FixedPageSize::only(u32::try_from(count).unwrap_or(u32::MAX)), None);
+            return Move::OneSize(OneSize::Only(u32::try_from(count).unwrap_or(u32::MAX)));
         }
         match answer.compare(self.size) {
             WindowRelation::Joins => self.take(answer),
@@ -108,7 +107,7 @@ impl ByPage {
         }
         let (count, asked) = (answer.shown.len(), u64::from(answer.asked.size));
         if count > asked {
-            return FixedPageSize::from_page_one(answer);
+            return Move::OneSize(OneSize::PageOne);
         }
         let is_whole = answer.shown.total == Some(count) && answer.shown.has_next != Some(true);
         if self.sizes == Sizes::Unknown {
@@ -151,7 +150,7 @@ impl ByPage {
     /// than that, the server serves one size only.
     fn probed(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.shown.len() > u64::from(answer.asked.size) {
-            return Move::Become(FixedPageSize::only(self.size), None);
+            return Move::OneSize(OneSize::Only(self.size));
         }
         answer.evidence.step_back(NoProgress::NoJoin, self.reach(answer.evidence.position), None);
         Move::Stay
@@ -168,7 +167,7 @@ impl ByPage {
     }
 
     fn become_fixed(&self) -> Move {
-        Move::Become(FixedPageSize::small(self.size), None)
+        Move::OneSize(OneSize::Small(self.size))
     }
 }
 

@@ -18,9 +18,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::Shown;
 use super::questions::Ask;
 use super::reasons;
+use super::shown::Shown;
 
 /// The server's latest claims about a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,19 +32,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::closing_state::{Closing, ClosingReading, ReadingEnd};
 use super::commit::{ReadWindow, WalkState, land};
-use super::driver::Ended;
+use super::ended::Ended;
 use super::id_reading::IdReading;
-use super::position::Position;
-use super::{Walk, missing_estimate, reading_again, reasons};
+use super::read_list::ReadList;
+use super::{missing_estimate, reading_again, reasons};
 use crate::error::Result;
-use crate::mirror::checkpoint::{Checkpoint, WalkKey};
 use crate::mirror::reread::{self, Remembered, RowRange};
-use crate::source::query::{Question, Select, Start};
-use crate::streams::Stream;
-use crate::sync::Context;
 use crate::verdict::{Moved, Verdict};
 
 /// The largest number of closing readings of one list.
@@ -58,154 +53,6 @@ const OLD_IN_BOXES: i64 = 7 * 24 * 3_600_000;
 /// the questions of the walk, and a server that caches answers should have forgotten them by then.
 const ONE_SIZE: i64 = 60_000;
 
-/// A list that a walk has read to its end.
-pub(super) struct ReadList<'c> {
-    pub context: &'c Context,
-    pub stream: Stream,
-    /// The checkpoint of the list as it was when this run began to read it.
-    pub from: &'c Checkpoint,
-    /// The number of windows that this pass over the list has stored.
-    pub windows: i64,
-}
-
-impl ReadList<'_> {
-    pub(super) fn place(&self) -> WalkKey {
-        WalkKey { lane: self.context.lane, stream: self.stream, partition: self.from.partition.clone() }
-    }
-
-    /// Returns the id of the parent record that the list belongs to, or `None` for the only list of a stream.
-    pub(super) fn parent(&self) -> Option<String> {
-        Some(self.from.partition.clone()).filter(|partition| !partition.is_empty())
-    }
-
-    /// Returns the question for the ids of the list's first `size` rows.
-    pub(super) fn first_page(&self, size: u32) -> Question {
-        let parent = self.parent().or_else(|| self.context.source.any_parent(self.stream));
-        Question { stream: self.stream, parent, size, start: Start::Row(0), select: Select::Ids, since: None }
-    }
-
-    /// Stores a window, and in the same transaction `closing` as the walk's position.
-    pub(super) async fn keep(&mut self, window: ReadWindow, closing: &Closing) -> Result<()> {
-        let position = Position::closing(closing)?;
-        land(self.context, self.stream, self.from, self.windows, window, WalkState::Open(Some(position))).await?;
-        self.windows += 1;
-        Ok(())
-    }
-}
-
-/// The state of a list's closing readings, stored in the list's checkpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Closing {
-    /// The server's time when the walk began, in milliseconds since 1970, if it is known.
-    pub began: Option<i64>,
-    /// The page size that the walk used, in rows.
-    size: u32,
-    /// Whether the server serves one page size only.
-    one_size: bool,
-    /// The earliest moment at which the next reading may begin if the server serves one page size only, by the
-    /// server's time in milliseconds since 1970. `None` if no reading waits.
-    not_before: Option<i64>,
-    /// The number of closing readings that came to their end.
-    readings: u32,
-    /// The number of records that the closing readings showed and the round had not seen before.
-    pub found: u64,
-    /// Whether the last closing reading showed too few records: fewer than its rows, or than the server's total.
-    was_short: bool,
-    /// Whether some answer to the walk claimed a larger total than the number of rows that it read.
-    was_told_more: bool,
-    /// The closing reading under way. `None` between two readings.
-    pub reading: Option<ClosingReading>,
-}
-
-/// The state of a closing reading under way, stored in the list's checkpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct ClosingReading {
-    /// The walk of this reading, which asks for ids only.
-    pub walk: Walk,
-    /// The server's time when this reading began, in milliseconds since 1970.
-    began: i64,
-    /// The number of distinct ids that this reading has shown.
-    pub ids: u64,
-    /// The number of records that this reading has shown, that the round had not seen, and that can have existed when
-    /// the walk began.
-    pub passed_over: u64,
-    /// The total that the first page of this reading claims. `None` if it claims none.
-    pub total: Option<u64>,
-    /// The largest total that any page of this reading claims. `None` if no page claims one.
-    pub most: Option<u64>,
-    /// Whether this reading has shown no page yet.
-    pub is_first: bool,
-    /// How this reading ended. `None` while it goes on.
-    pub end: Option<ReadingEnd>,
-}
-
-/// How a closing reading came to its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum ReadingEnd {
-    /// The reading shows the whole list. If the list stood still, the number is that of its rows; otherwise `None`.
-    Whole(Option<u64>),
-    /// The reading does not show the whole list, for this reason.
-    Broken(String),
-    /// The reading met a row for which the server returns an error even if only its id is asked for.
-    Unreadable,
-}
-
-impl ClosingReading {
-    /// Returns why the finished reading showed too few records, or `None` if it did not. There are two reasons:
-    ///
-    /// - It shows fewer distinct ids than rows. `rows` is the number of rows of a list that stood still, and `None`
-    ///   for a list that moved.
-    /// - The server's total exceeds the records that it shows plus `unshown`, the number of records that the round
-    ///   has seen and this reading does not show.
-    fn is_short(&self, rows: Option<u64>, unshown: u64) -> Option<String> {
-        if let Some(rows) = rows.filter(|rows| *rows > self.ids) {
-            return Some(reasons::fewer_ids(rows, self.ids));
-        }
-        // If the list moved, only the first page's total counts: later totals count what came in meanwhile.
-        let total = if rows.is_some() { self.most } else { self.total };
-        let total = total.filter(|total| *total > self.ids + unshown)?;
-        Some(reasons::fewer_shown(total, self.ids, "record"))
-    }
-}
-
-impl Closing {
-    /// Returns the state before the first closing reading of a list that `walk` has read. `began` is the server's
-    /// time when the walk began, in milliseconds since 1970, or `None` if it is not known.
-    pub(super) fn new(walk: &Walk, began: Option<i64>) -> Closing {
-        Closing {
-            began,
-            size: walk.page_size(),
-            one_size: walk.serves_one_size(),
-            not_before: None,
-            readings: 0,
-            found: 0,
-            was_short: false,
-            was_told_more: walk.was_told_more(),
-            reading: None,
-        }
-    }
-
-    /// Returns the state before the first closing reading of a list whose walk was not kept. `size` is the largest
-    /// page size that the walk can have asked for, in rows.
-    pub(super) fn of_unknown_walk(size: u32) -> Closing {
-        Closing { size, ..Closing::new(&Walk::new(size), None) }
-    }
-
-    /// Returns the reading under way, or begins the next one with a first question that is not among `asked`. The
-    /// `bool` says whether the reading is new.
-    fn resume(&mut self, list: &ReadList<'_>, asked: &HashSet<RowRange>) -> Result<(ClosingReading, bool)> {
-        let now = list.context.source.now();
-        let old = if list.context.boxed { OLD_IN_BOXES } else { OLD };
-        if let Some(reading) = self.reading.take().filter(|reading| (0..old).contains(&(now - reading.began))) {
-            return Ok((reading, false));
-        }
-        let size = (1..self.size).rev().find(|size| !asked.contains(&(*size, 0))).unwrap_or(1);
-        let walk = IdReading::first(list.context, list.stream, size)?;
-        let (ids, passed_over, total, most, end) = (0, 0, None, None, None);
-        Ok((ClosingReading { walk, began: now, ids, passed_over, total, most, is_first: true, end }, true))
-    }
-}
-
 /// Reads the list again until a reading shows no record that was passed over, and closes the walk of the list.
 /// `asked` are questions that were asked but are not stored in the mirror yet.
 pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: Vec<RowRange>) -> Result<Ended> {
@@ -216,7 +63,7 @@ pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: V
         let place = list.place();
         let mut known = list.context.mirror.call(move |w| w.transaction(|t| reread::asked(t, &place))).await?;
         known.extend(unstored.asked.iter().copied());
-        let (reading, is_new) = closing.resume(&list, &known)?;
+        let (reading, is_new) = resume(&mut closing, &list, &known)?;
         unstored.begins |= is_new;
         if is_new && closing.one_size && !wait(&mut list, &mut closing).await? {
             return Ok(Ended::Stopped);
@@ -269,6 +116,20 @@ pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: V
     let window = ReadWindow { moved, ..ReadWindow::default() };
     land(list.context, list.stream, list.from, list.windows, window, WalkState::Closed(verdict.clone())).await?;
     Ok(Ended::Closed(verdict))
+}
+
+/// Returns the reading under way, or begins the next one with a first question that is not among `asked`. The
+/// `bool` says whether the reading is new.
+fn resume(closing: &mut Closing, list: &ReadList<'_>, asked: &HashSet<RowRange>) -> Result<(ClosingReading, bool)> {
+    let now = list.context.source.now();
+    let old = if list.context.boxed { OLD_IN_BOXES } else { OLD };
+    if let Some(reading) = closing.reading.take().filter(|reading| (0..old).contains(&(now - reading.began))) {
+        return Ok((reading, false));
+    }
+    let size = (1..closing.size).rev().find(|size| !asked.contains(&(*size, 0))).unwrap_or(1);
+    let walk = IdReading::first(list.context, list.stream, size)?;
+    let (ids, passed_over, total, most, end) = (0, 0, None, None, None);
+    Ok((ClosingReading { walk, began: now, ids, passed_over, total, most, is_first: true, end }, true))
 }
 
 /// Waits until a server that caches answers has probably forgotten those of the last reading. Returns `false` if a

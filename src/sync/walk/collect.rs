@@ -9,9 +9,9 @@
 
 use super::Walk;
 use super::anchors::MIN_ANCHORS;
-use super::answer::Shown;
 use super::questions::Ask;
 use super::sequence::Sequence;
+use super::shown::Shown;
 
 /// The state of the second pass over a list.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::streams::{self, Stream};
 use crate::sync::Context;
+use crate::sync::incremental::changed_since;
 use crate::sync::incremental::skip;
-use crate::sync::walk::changed_since;
 use crate::verdict::{Moved, Verdict};
 
 /// A page that a walk has taken in, with all that is stored along with it.

@@ -89,9 +89,9 @@ fn spoilt(evidence: &Evidence) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answer::Shown;
     use super::super::evidence::NoProgress;
     use super::super::questions::Ask;
+    use super::super::shown::Shown;
     use super::*;
     use crate::record::Record;
 

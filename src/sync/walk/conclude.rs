@@ -9,11 +9,13 @@
 //!   ([`super::head_check`]).
 //! - Any other list is read again. So is every list of which the server claimed more rows than were read.
 
-use super::closing::{self, Closing, ReadList};
+use super::closing;
+use super::closing_state::Closing;
 use super::commit::{ReadWindow, WalkState, land};
-use super::driver::Ended;
+use super::ended::Ended;
 use super::head_check::{self, Head};
 use super::position::Position;
+use super::read_list::ReadList;
 use super::second_pass::{self, SecondPass};
 use super::{Collect, Walk};
 use crate::error::{Error, Kind, Result};
@@ -21,7 +23,7 @@ use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::mirror::reread::Remembered;
 use crate::source::AtWork;
 use crate::streams::Stream;
-use crate::sync::walk::changed_since;
+use crate::sync::incremental::changed_since;
 use crate::sync::{Context, parents};
 use crate::verdict::Verdict;
 

@@ -4,10 +4,13 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::closing::{self, Closing, ReadList};
+use super::closing;
+use super::closing_state::Closing;
 use super::commit::{ReadWindow, WalkState, land};
 use super::conclude::{EndedWalk, MomentsOrder, conclude, refuse_empty, what_follows};
+use super::ended::Ended;
 use super::position::{Phase, Position};
+use super::read_list::ReadList;
 use super::take_in::{TakenIn, question, take_in};
 use super::{Ask, Shown, Step, Walk, page_ignored};
 use crate::dialect::Paging;
@@ -19,23 +22,11 @@ use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::page::Page;
 use crate::streams::Stream;
+use crate::sync::incremental::changed_since;
+use crate::sync::incremental::early_stop::EarlyStop;
 use crate::sync::incremental::skip;
-use crate::sync::walk::changed_since;
-use crate::sync::walk::early_stop::EarlyStop;
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
-
-/// How a walk ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// The walk came to the end of its list, with this verdict.
-    Closed(Verdict),
-    /// The walk stopped on request. The next run goes on with it.
-    Stopped,
-    /// The server ignores the argument that names the record whose list is asked for, such as the conversation of
-    /// messages. The stream must be read as one list.
-    ParentIgnored,
-}
 
 /// Reads a list to its end, from the position in its checkpoint `from` on. `at_work` is the announcement that the
 /// first question comes in a moment. `landed` is called after each committed page.

@@ -8,11 +8,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::anchors::{Anchor, fingerprint, hex, reads_the_same};
-use super::answer::{Shown, WalkAnswer};
+use super::answer::WalkAnswer;
 use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::strategy::{Move, ReadingStrategy};
+use super::reading_strategy::{Move, OneSize, ReadingStrategy};
+use super::shown::Shown;
 use super::tail_check::{EndCheck, EndCheckStep};
 use super::windows::{Behind, JoinedWindow, WindowRelation};
 use crate::record::Record;
@@ -61,30 +62,25 @@ struct Neighbour {
 }
 
 impl FixedPageSize {
-    /// Returns a walk that goes on in pages of `size` rows, because the server serves no other size.
-    pub(super) fn only(size: u32) -> FixedPageSize {
-        FixedPageSize { size: size.max(1), is_only_size: true, phase: Phase::Join }
-    }
-
-    /// Returns a walk that goes on in pages of `size` rows, because such pages are too small to overlap.
-    pub(super) fn small(size: u32) -> FixedPageSize {
-        FixedPageSize { is_only_size: false, ..FixedPageSize::only(size) }
+    /// Begins to read in pages of one size, for the reason `why`. Returns the new strategy and what happens next.
+    /// `answer` is the answer that showed the reason.
+    pub(super) fn begin(why: &OneSize, answer: &mut WalkAnswer<'_>) -> (FixedPageSize, Move) {
+        let fixed = |size: u32, is_only_size| FixedPageSize { size: size.max(1), is_only_size, phase: Phase::Join };
+        match *why {
+            OneSize::Only(size) => (fixed(size, true), Move::Stay),
+            OneSize::Small(size) => (fixed(size, false), Move::Stay),
+            OneSize::PageOne => {
+                let mut fixed = fixed(u32::try_from(answer.shown.len()).unwrap_or(u32::MAX), true);
+                answer.asked.size = fixed.size;
+                let next = fixed.take_page_one(answer);
+                (fixed, next)
+            }
+        }
     }
 
     /// Returns whether the server serves no other page size.
     pub(super) fn is_only_size(&self) -> bool {
         self.is_only_size
-    }
-
-    /// Begins to read a list whose page one has more rows than were asked for.
-    pub(super) fn from_page_one(answer: &mut WalkAnswer<'_>) -> Move {
-        let mut fixed = FixedPageSize::only(u32::try_from(answer.shown.len()).unwrap_or(u32::MAX));
-        answer.asked.size = fixed.size;
-        let end = match fixed.take_page_one(answer) {
-            Move::End(end) => Some(end),
-            _ => None,
-        };
-        Move::Become(fixed, end)
     }
 
     /// Takes in a page that must itself join the rows read before, because its neighbour is not remembered.

@@ -10,8 +10,8 @@
 //! - The round has seen at least one row of page one, so that no row hides behind the new ones.
 
 use super::Walk;
-use super::closing::ReadList;
 use super::commit::{WalkState, land};
+use super::read_list::ReadList;
 use super::unknown_rows::{self, Unknown};
 use crate::error::Result;
 use crate::mirror::reread;

@@ -5,7 +5,7 @@
 //! that happens: of `n` known records it did not show `m` although they exist, because they moved. Then about `3m /
 //! (n - m)` records may have moved in that way in the walk and in all readings.
 
-use super::closing::ReadList;
+use super::read_list::ReadList;
 use crate::discovery::fetch_by_id::{RecordLookup, look_up};
 use crate::error::Result;
 use crate::mirror::reread::{self, NotShownAgain};

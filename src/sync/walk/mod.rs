@@ -40,16 +40,16 @@ mod answer;
 mod by_cursor;
 mod by_offset;
 mod by_page;
-pub mod changed_since;
 mod claims;
 pub mod closing;
+mod closing_state;
 mod collect;
 pub mod commit;
 mod completeness;
 mod conclude;
 pub mod disputes;
 pub mod driver;
-pub mod early_stop;
+mod ended;
 mod evidence;
 mod fixed_page_size;
 mod head_check;
@@ -62,10 +62,13 @@ mod page_size;
 mod position;
 mod questions;
 mod reach;
+mod read_list;
 mod reading_again;
+mod reading_strategy;
 mod reasons;
 pub mod second_pass;
 mod sequence;
+mod shown;
 mod strategy;
 mod tail_check;
 mod take_in;
@@ -78,7 +81,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::answer::Shown;
 use self::answer::WalkAnswer;
 use self::by_cursor::ByCursor;
 use self::by_offset::ByOffset;
@@ -86,11 +88,15 @@ use self::by_page::ByPage;
 use self::claims::Claims;
 pub use self::claims::TotalsKnowledge;
 pub use self::collect::Collect;
+pub use self::ended::Ended;
 use self::evidence::Evidence;
+use self::fixed_page_size::FixedPageSize;
 pub use self::questions::Ask;
 use self::questions::WalkQuestions;
+use self::reading_strategy::Move;
 pub use self::reasons::{hint, page_ignored};
-use self::strategy::{Move, Strategy};
+pub use self::shown::Shown;
+use self::strategy::Strategy;
 use self::unpaged::Unpaged;
 pub use crate::sync::walk::reach::{second_pass_questions, windows_for};
 use crate::verdict::Verdict;
@@ -203,12 +209,14 @@ impl Walk {
         self.claims.record_answer(asked, shown);
         self.evidence.nameless += shown.nameless;
         let (evidence, claims) = (&mut self.evidence, &mut self.claims);
-        let end = match self.strategy.way_mut().judge(&mut WalkAnswer { asked, shown: *shown, evidence, claims }) {
-            Move::Stay => None,
-            Move::Become(fixed, end) => {
-                self.strategy = Strategy::FixedPageSize(fixed);
-                end
-            }
+        let mut answer = WalkAnswer { asked, shown: *shown, evidence, claims };
+        let mut next = self.strategy.way_mut().judge(&mut answer);
+        if let Move::OneSize(why) = next {
+            let (fixed, then) = FixedPageSize::begin(&why, &mut answer);
+            (self.strategy, next) = (Strategy::FixedPageSize(fixed), then);
+        }
+        let end = match next {
+            Move::Stay | Move::OneSize(_) => None,
             Move::End(end) => Some(end),
         };
         let stepped_back = self.evidence.fault.is_some() && end.is_none() && self.strategy.way().is_reading();
@@ -267,7 +275,7 @@ impl Walk {
 
     /// Returns whether the server serves pages of one size only, whatever size is asked for.
     pub fn serves_one_size(&self) -> bool {
-        self.strategy.fixed_page_size().is_some_and(fixed_page_size::FixedPageSize::is_only_size)
+        self.strategy.fixed_page_size().is_some_and(FixedPageSize::is_only_size)
     }
 
     /// Returns whether every row that a window showed again was at its old position. Then nothing has moved, as far
@@ -279,6 +287,40 @@ impl Walk {
     /// Returns whether the walk read the whole list in one window.
     pub fn is_one_window(&self) -> bool {
         self.strategy.way().is_one_window(self.evidence.position)
+    }
+}
+
+/// Walks without the checks, for tests ([`naive`]).
+#[cfg(debug_assertions)]
+impl Walk {
+    /// Returns a walk that reads page after page without overlap, for the test that shows what the overlap is for.
+    #[must_use]
+    pub fn without_overlap(self) -> Walk {
+        self.naive(false)
+    }
+
+    /// Returns a walk without overlap that is complete when it has seen as many ids as the total, for the test that
+    /// shows what counts are worth.
+    #[must_use]
+    pub fn on_counts_alone(self) -> Walk {
+        self.naive(true)
+    }
+
+    /// Returns a naive walk if the test that runs this process asks for one in an environment variable, and otherwise
+    /// this walk.
+    #[must_use]
+    pub(super) fn or_naive(self) -> Walk {
+        let wants = |name: &str| std::env::var_os(name).is_some();
+        match self.strategy {
+            Strategy::Naive(_) => self,
+            _ if wants("QPIEN_TEST_COUNTS_ALONE") => self.on_counts_alone(),
+            _ if wants("QPIEN_TEST_PLAIN_WALK") => self.without_overlap(),
+            _ => self,
+        }
+    }
+
+    fn naive(self, counts: bool) -> Walk {
+        Walk { strategy: Strategy::Naive(naive::Naive::new(self.page_size(), counts)), ..self }
     }
 }
 

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Walk;
 use super::answer::WalkAnswer;
 use super::completeness::EndReason;
 use super::questions::Ask;
-use super::strategy::{Move, ReadingStrategy, Strategy};
+use super::reading_strategy::{Move, ReadingStrategy};
 
 /// The state of a walk that believes every answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,36 +22,10 @@ pub(super) struct Naive {
     ids: Option<BTreeSet<Box<str>>>,
 }
 
-impl Walk {
-    /// Returns a walk that reads page after page without overlap, for the test that shows what the overlap is for.
-    #[must_use]
-    pub fn without_overlap(self) -> Walk {
-        self.naive(None)
-    }
-
-    /// Returns a walk without overlap that is complete when it has seen as many ids as the total, for the test that
-    /// shows what counts are worth.
-    #[must_use]
-    pub fn on_counts_alone(self) -> Walk {
-        self.naive(Some(BTreeSet::new()))
-    }
-
-    /// Returns a naive walk if the test that runs this process asks for one in an environment variable, and otherwise
-    /// this walk.
-    #[must_use]
-    pub(super) fn or_naive(self) -> Walk {
-        let wants = |name: &str| std::env::var_os(name).is_some();
-        match self.strategy {
-            Strategy::Naive(_) => self,
-            _ if wants("QPIEN_TEST_COUNTS_ALONE") => self.on_counts_alone(),
-            _ if wants("QPIEN_TEST_PLAIN_WALK") => self.without_overlap(),
-            _ => self,
-        }
-    }
-
-    fn naive(self, ids: Option<BTreeSet<Box<str>>>) -> Walk {
-        let naive = Naive { size: self.page_size(), page: 1, ids };
-        Walk { strategy: Strategy::Naive(naive), ..self }
+impl Naive {
+    /// Returns a walk in pages of `size` rows. If `counts`, it is complete once it has seen as many ids as the total.
+    pub(super) fn new(size: u32, counts: bool) -> Naive {
+        Naive { size, page: 1, ids: counts.then(BTreeSet::new) }
     }
 }
 

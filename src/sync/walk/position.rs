@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Walk;
-use super::closing::Closing;
+use super::closing_state::Closing;
 use crate::error::{Error, Kind, Result};
 
 /// The stored position of a list.
@@ -55,7 +55,8 @@ impl Position {
 }
 
 fn text(position: &impl Serialize) -> Result<String> {
-    serde_json::to_string(position).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))
+    serde_json::to_string(position)
+        .map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")).caused_by(&e))
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Walk;
-use super::closing::{Closing, ClosingReading, ReadList, ReadingEnd};
+use super::closing_state::{Closing, ClosingReading, ReadingEnd};
 use super::commit::ReadWindow;
 use super::id_reading::{IdReading, NextStep};
+use super::read_list::ReadList;
 use super::unknown_rows::{self, Unknown};
 use crate::error::Result;
 use crate::mirror::reread::{self, Remembered, RowRange};

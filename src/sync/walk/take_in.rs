@@ -4,7 +4,7 @@
 //! - A row makes the page fail: the page is read without it ([`isolate`]).
 //! - The rows may belong to another record than the one asked for ([`parents`]).
 
-use super::driver::Ended;
+use super::ended::Ended;
 use super::{Ask, Walk, isolate, page_size};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
@@ -14,8 +14,8 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::Context;
+use crate::sync::incremental::changed_since;
 use crate::sync::parents::{self, ParentCheck};
-use crate::sync::walk::changed_since;
 
 /// The result of taking in an answer.
 pub(super) enum TakenIn {

@@ -2,9 +2,9 @@
 //! walk has passed over. A row that was created after the walk began was not passed over. The creation time is in the
 //! row itself, or in the records that belong to it.
 
-use super::closing::ReadList;
 use super::commit::ReadWindow;
 use super::isolate;
+use super::read_list::ReadList;
 use crate::error::Result;
 use crate::record::{self, Record};
 use crate::source::page::Page;

@@ -10,7 +10,7 @@ use super::answer::WalkAnswer;
 use super::completeness::EndReason;
 use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::strategy::{Move, ReadingStrategy};
+use super::reading_strategy::{Move, ReadingStrategy};
 
 /// The state of a walk over a list that takes no page argument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use super::anchors::MIN_ANCHORS;
 use super::answer::WalkAnswer;
 use super::completeness::EndReason;
 use super::evidence::{NoProgress, TRIES};
-use super::strategy::Move;
+use super::reading_strategy::Move;
 use super::tail_check::EndCheck;
 
 /// How a window behind page one relates to the rows that were read before.

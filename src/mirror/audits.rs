@@ -175,7 +175,7 @@ mod tests {
 
     fn mirror(lists: i64) -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        crate::mirror::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        crate::mirror::upgrade::apply(&mut c, std::path::Path::new("m")).expect("schema");
         for n in 0..lists {
             c.execute(
                 "INSERT INTO entry (stream, partition, entry_seq, selection, lane, run, began, whole, skipped)

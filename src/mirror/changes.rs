@@ -7,10 +7,11 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Rows};
 
+use super::errors::{failed, failed_sorting};
 use super::reading_check::ReadingCheck;
-use super::store::{has_table, open_for_reading, version};
+use super::schema::{has_table, version};
 use super::tombstones::HeldByPlace;
-use super::{failed, failed_sorting, tombstones};
+use super::{open, tombstones};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::{pending_deliveries, retention};
 use crate::record::{Change, Extent, ForgottenUpTo, Op, Reader, SeqRange};
@@ -37,7 +38,7 @@ pub struct MirrorView {
 impl MirrorView {
     /// Opens the mirror at `path` for reading and begins the view.
     pub fn begin(path: &Path) -> Result<MirrorView> {
-        let connection = open_for_reading(path)?;
+        let connection = open::for_reading(path)?;
         connection.execute_batch(&format!("{SORTING} BEGIN")).map_err(|e| failed(path, &e))?;
         Ok(MirrorView { connection, path: path.to_owned() })
     }

@@ -330,8 +330,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::mirror::migrations;
     use crate::mirror::stream_state::standing;
+    use crate::mirror::upgrade;
     use crate::number::MOST;
 
     fn advance_by(pass: i64, from: i64, verdict: Option<Verdict>) -> Advance {
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn a_checkpoint_is_refused_anywhere_but_one_window_ahead() {
         let mut c = rusqlite::Connection::open_in_memory().expect("memory");
-        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        upgrade::apply(&mut c, Path::new("m")).expect("schema");
         let t = c.transaction().expect("transaction");
         let place = WalkKey { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() };
         start(&t, &place, 1, 1).expect("start");
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn totals_of_many_lists_add_up_to_no_more_than_a_total_may_be() {
         let mut c = rusqlite::Connection::open_in_memory().expect("memory");
-        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        upgrade::apply(&mut c, Path::new("m")).expect("schema");
         let t = c.transaction().expect("transaction");
         let beyond = u64::try_from(i64::MAX).expect("a u64");
         for (stream, total, sum) in

@@ -26,7 +26,8 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::checkpoint::{self, Lane, Pass, WalkKey};
 use super::deletions::{JudgedStream, Parent, Suspect};
 use super::parents::PARENT_ID_SQL;
-use super::store::{Writer, has_table};
+use super::schema::has_table;
+use super::store::Writer;
 use crate::error::Result;
 use crate::streams::Stream;
 

@@ -409,7 +409,7 @@ mod tests {
 
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        crate::mirror::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        crate::mirror::upgrade::apply(&mut c, std::path::Path::new("m")).expect("schema");
         c
     }
 

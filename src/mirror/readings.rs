@@ -144,7 +144,7 @@ mod tests {
     /// Makes a mirror whose run `n` began `n` days after 1970.
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
         for day in 2..9 {
             let sql = "INSERT INTO run (id, job, lane, started_at) VALUES (?1 - 1, 'j', 'incremental', ?2)";
             c.execute(sql, params![day, format!("1970-01-0{day}T00:00:00Z")]).expect("a run");

@@ -10,7 +10,8 @@ use std::fmt;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use super::checkpoint;
-use super::store::{Writer, has_table};
+use super::schema::has_table;
+use super::store::Writer;
 use crate::error::Result;
 use crate::quantity::counted;
 use crate::streams::Stream;

@@ -164,7 +164,7 @@ mod tests {
 
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m")).expect("schema");
         for (n, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
             let sql = "INSERT INTO record (stream, id, hash, seq, first_run, last_run) VALUES (1, ?, x'00', ?, 1, ?)";
             c.execute(sql, params![id, n + 1, if id == "d" { 1 } else { 2 }]).expect("a record");

@@ -12,7 +12,8 @@
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::checkpoint::{self, Pass};
+use super::walk_key::{Lane, WalkKey};
 use crate::streams::Stream;
 
 /// Begins audits of lists that the round skipped, until the round has `most` audits. `round` is the run in which the

@@ -95,7 +95,7 @@ impl MirrorView {
     /// Returns the run in which the job's latest round in this lane began, and whether that round is still open. If
     /// `job` is `None` or has no round, uses the latest round of any job. Returns a usage error if the lane has no
     /// round.
-    pub fn round(&self, lane: super::checkpoint::Lane, job: Option<&str>) -> Result<(i64, bool)> {
+    pub fn round(&self, lane: super::walk_key::Lane, job: Option<&str>) -> Result<(i64, bool)> {
         // An older mirror has one round a lane, without a job.
         let knows_jobs = version(&self.connection, &self.path)? >= KNOWS_JOBS;
         let own = if knows_jobs { "job IS ?2" } else { "?2 IS NULL" };

@@ -16,11 +16,12 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::checkpoint::{self, Pass};
 use super::errors::{beyond_repair, failed};
 use super::integrity_check::{self, Depth, Soundness};
 use super::schema::has_table;
 use super::store::Writer;
+use super::walk_key::{Lane, WalkKey};
 use super::{readings, sums};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::{partitions, pending_deliveries};

@@ -12,11 +12,11 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::Lane;
 use super::orphans;
 use super::records::EMPTY;
 use super::sequence::Seqs;
 use super::store::Writer;
+use super::walk_key::Lane;
 use crate::error::Result;
 use crate::mirror::partitions;
 use crate::streams::Stream;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::checkpoint::{self, Advance, WalkKey};
+use super::super::checkpoint::{self, Advance};
 use super::super::orphans;
 use super::super::readings::ChangedSince;
 use super::super::records::{self, Landed, Landing, Moments};
@@ -12,6 +12,7 @@ use super::super::rounds::{self, Beginning, Begun, RoundEnding};
 use super::super::settings::AskedWith;
 use super::super::store::Mirror;
 use super::super::stream_state::standing;
+use super::super::walk_key::WalkKey;
 use super::*;
 use crate::mirror::partitions;
 use crate::mirror::partitions::Partitions;

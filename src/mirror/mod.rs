@@ -70,3 +70,4 @@ pub mod upgrade;
 pub mod views;
 pub mod volatile_in_place;
 pub mod wal;
+pub mod walk_key;

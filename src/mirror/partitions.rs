@@ -14,8 +14,9 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::clock::is_ahead;
-use crate::mirror::checkpoint;
-use crate::mirror::checkpoint::{Lane, Pass, WalkKey, parent, parent_gone_sql};
+use crate::mirror::checkpoint::{self, Pass};
+use crate::mirror::parents::{parent_gone_sql, parent_number};
+use crate::mirror::walk_key::{Lane, WalkKey};
 use crate::mirror::{orphans, settings};
 use crate::streams::{self, Stream};
 
@@ -317,9 +318,9 @@ pub fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64, complete: bo
     orphans::closed(t, place, since_run)
 }
 
-/// Records that the incomplete lists of a stream are read again, in a pass that begins in `run`. `now` is the
-/// server's time, in milliseconds since 1970.
-pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
+/// Starts the next pass, in run `run`, of every walk of a stream that was closed as incomplete. Records that their
+/// lists are read again. `now` is the server's time, in milliseconds since 1970.
+pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     let gone = parent_gone_sql(t, stream);
     t.execute(
         &format!(
@@ -328,9 +329,10 @@ pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: 
                  SELECT partition FROM checkpoint
                  WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {gone})"
         ),
-        params![lane.name(), stream.number(), run, parent(stream), now],
+        params![lane.name(), stream.number(), run, parent_number(stream), now],
     )?;
-    Ok(())
+    // This comes last, because it changes the verdicts by which the statement above finds the lists.
+    checkpoint::reopen_incomplete(t, lane, stream, run)
 }
 
 /// The lists that a round skipped because their entries are unchanged.

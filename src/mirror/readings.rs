@@ -14,8 +14,9 @@
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::{self, Checkpoint, Pass, WalkKey};
+use super::checkpoint::{self, Checkpoint, Pass};
 use super::settings;
+use super::walk_key::WalkKey;
 use crate::clock::is_ahead;
 use crate::streams::Stream;
 
@@ -126,7 +127,7 @@ pub fn checkpoint(
 
 #[cfg(test)]
 mod tests {
-    use super::super::checkpoint::Lane;
+    use super::super::walk_key::Lane;
     use rusqlite::Connection;
 
     use super::*;

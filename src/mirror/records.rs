@@ -33,7 +33,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::audits;
-use super::checkpoint::{self, Advance, WalkKey};
+use super::checkpoint::{self, Advance};
 use super::known_record::{LedgerMatch, LedgerRow};
 use super::ledger;
 use super::readings;
@@ -43,6 +43,7 @@ use super::set_aside;
 use super::settings;
 use super::store::Writer;
 use super::tombstones;
+use super::walk_key::WalkKey;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::partitions;
 use crate::mirror::partitions::Partitions;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rusqlite::{Transaction, params};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::checkpoint::WalkKey;
+use super::walk_key::WalkKey;
 
 /// The rows that a question asks for: the page size, and the number of the first row, counted from 0.
 pub type RowRange = (u32, u64);
@@ -157,7 +157,8 @@ pub struct NotShownAgain {
 mod tests {
     use rusqlite::Connection;
 
-    use super::super::checkpoint::{self, Advance, Lane};
+    use super::super::checkpoint::{self, Advance};
+    use super::super::walk_key::Lane;
     use super::*;
     use crate::streams::Stream;
     use crate::verdict::Verdict;

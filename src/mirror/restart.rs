@@ -3,9 +3,10 @@
 
 use rusqlite::{Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::checkpoint::{self, Pass};
 use super::readings;
 use super::settings::{self, AskedWith, Bearing, Setting};
+use super::walk_key::{Lane, WalkKey};
 use crate::streams::Stream;
 
 /// A round, and the run that continues it.

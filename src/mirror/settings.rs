@@ -17,7 +17,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::checkpoint::Lane;
+use super::walk_key::Lane;
 use crate::streams::Stream;
 
 /// A setting that the readings of a stream depend on.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::settings;
 use crate::clock;
-use crate::mirror::partitions::UNTOLD;
+use crate::mirror::list_state::UNTOLD;
 use crate::record::Record;
 use crate::streams::Stream;
 

@@ -1,5 +1,6 @@
-//! Opens a mirror. To write, it locks the file, looks for damage, and brings the file up to date. To read, it makes sure
-//! that the file is a mirror of a version that this program knows.
+//! Opens a mirror, for writing or for reading only. [`Mirror::open`] locks the file, looks for damage, and brings the
+//! file up to date. [`for_reading`] and [`untouched`] change no record. Each refuses a file that is not a mirror, and a
+//! mirror of a newer version.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -24,10 +24,10 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::{self, Pass};
-use super::deletions::{JudgedStream, Parent, Suspect};
 use super::parents::PARENT_ID_SQL;
 use super::schema::has_table;
 use super::store::Writer;
+use super::suspects::{JudgedStream, Parent, Suspect};
 use super::walk_key::{Lane, WalkKey};
 use crate::error::Result;
 use crate::streams::Stream;

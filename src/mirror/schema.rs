@@ -1,5 +1,6 @@
-//! Tells what a mirror's schema is: its version, its tables, and whether it differs from the one that this version
-//! creates. A difference means damage, because only this program writes the schema. For example, a flipped bit may rename a column, or make a trigger refuse nothing.
+//! Reads a mirror's schema: its version and its tables. Compares it with the schema that this version creates. A
+//! difference means damage, because only this program writes the schema. For example, a flipped bit may rename a
+//! column, or make a trigger refuse nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -115,8 +115,8 @@ impl Writer {
     }
 
     /// Runs `work` in one transaction, so that everything that it writes is stored, or nothing. The transaction takes
-    /// the right to write when it begins. It waits at that point for other programs ([`super::other_programs`]), and never
-    /// fails halfway because of them.
+    /// the right to write when it begins. It waits at that point for other programs ([`super::other_programs`]), and
+    /// never fails halfway because of them.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let path = &self.path;
         let say = |e: rusqlite::Error| match e {

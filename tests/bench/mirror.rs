@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use qpien_sync::mirror::changes::MirrorView;
 use qpien_sync::mirror::checkpoint::{self, Advance};
-use qpien_sync::mirror::records::{self, Landing, Moments};
+use qpien_sync::mirror::landing::{Landing, Moments};
+use qpien_sync::mirror::records;
 use qpien_sync::mirror::reread::Remembered;
 use qpien_sync::mirror::store::Mirror;
 use qpien_sync::mirror::walk_key::{Lane, WalkKey};

@@ -10,9 +10,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::clock::is_ahead;
 use crate::error::Result;
 use crate::mirror::checkpoint::Checkpoint;
-use crate::mirror::partitions;
+use crate::mirror::landing::Moments;
 use crate::mirror::partitions::Partitions;
-use crate::mirror::records::Moments;
+use crate::mirror::silence;
 use crate::mirror::walk_key::Lane;
 use crate::quantity::counted;
 use crate::record;
@@ -145,7 +145,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
         return Ok(());
     }
     let unasked = !asks_for_signs(&context.source, child)?;
-    let silence = context.mirror.call(move |w| w.transaction(|t| partitions::silence(t, child, unasked))).await?;
+    let silence = context.mirror.call(move |w| w.transaction(|t| silence::of_stream(t, child, unasked))).await?;
     context.silence_is_empty.store(silence.is_empty, Ordering::Relaxed);
     if let Some(cost) = cost_of_silence(&context.source, silence.lists.len()) {
         tracing::warn!(stream = %child, "{cost}");

@@ -13,7 +13,7 @@ use super::{Ask, Shown, Step, Walk, page_ignored};
 use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
-use crate::mirror::records::Landed;
+use crate::mirror::landing::Landed;
 use crate::mirror::reread::Remembered;
 use crate::mirror::walk_key::WalkKey;
 use crate::progress::add;

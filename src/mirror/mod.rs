@@ -5,25 +5,29 @@
 //! A record has two parts. Its row in the *ledger* (table `record`) is narrow: id, hash, `seq`, the run that saw it
 //! last. Its *body* (table `body_STREAM`) holds the JSON.
 //!
+//! Imports point up in this table: a module imports modules of its own line or of the lines above, and none in a
+//! circle.
+//!
 //! | module | purpose |
 //! |---|---|
-//! | [`store`], `header`, `schema` | open the file and own the one writer thread |
-//! | [`migrations`], [`views`] | bring the file up to date; make it readable by hand |
-//! | [`other_programs`], [`wal`], [`crate::lock`] | other programs that write or read the file; a second run |
-//! | [`records`], `known_record`, `ledger`, [`sequence`] | store a page |
-//! | [`checkpoint`], [`rounds`], [`stream_state`] | how far a walk is; a reading of all streams; a stream's verdict |
-//! | [`settings`], [`restart`] | which settings a reading depends on; what is read again when one changes |
-//! | [`partitions`], [`readings`], [`audits`] | which lists need not be read completely, and what that misses |
-//! | [`forecast`] | which lists the next run reads, for a plan |
-//! | [`reread`], [`set_aside`], [`parents`] | closing readings; unreadable records; whose rows a list shows |
-//! | [`compare`], [`volatile_in_place`] | a record read with other fields; records overwritten without a new `seq` |
-//! | [`deletions`], [`orphans`] | records that are gone, or may be |
-//! | [`refusals`], [`left_over`] | records that stay although no list shows them, and why |
-//! | [`tombstones`], `forgotten`, [`retention`] | how long traces of records and their payloads are kept |
-//! | [`changes`], `reading_check` | read records out, in order and checked |
-//! | [`pending_deliveries`], [`delivered`], [`masked_places`] | what is being and was delivered, and with which masks |
-//! | [`sums`], [`integrity_check`], [`damaged`] | sum every row; compare the sums; have damaged records written again |
+//! | [`wal`], `header`, [`other_programs`] | the files on the disk; other programs; a second run: [`crate::lock`] |
+//! | [`migrations`], `errors`, [`schema`] | the SQL that makes the tables; errors that name the mirror; which tables it has |
+//! | `ledger`, [`sums`], [`integrity_check`] | write rows of the ledger; sum every row; compare the sums |
+//! | [`upgrade`], [`store`], [`views`] | bring the file up to date; own the writer thread; views for people |
 //! | [`account`], [`dialect`] | whose records these are; how the API is spelled ([`crate::dialect`]) |
+//! | [`walk_key`], [`settings`], [`parents`] | which list a walk reads; what readings depend on; whose rows it shows |
+//! | [`reread`], [`set_aside`], [`checkpoint`] | closing readings; unreadable records; how far a walk is |
+//! | [`readings`], [`audits`] | when a stream's one list is read completely; what skipping lists misses |
+//! | [`suspects`], [`orphans`] | records that may be gone |
+//! | `list_state`, [`silence`], [`partitions`] | which lists need not be read |
+//! | [`pending_deliveries`], [`damaged`], [`open`] | what is being delivered; repair; open the file |
+//! | [`sequence`], [`tombstones`], `forgotten`, [`retention`] | number changes; how long traces are kept |
+//! | `reading_check`, [`changes`], [`delivered`], [`masked_places`] | read records out; what was delivered, and how masked |
+//! | [`compare`], [`volatile_in_place`] | a record read with other fields; records overwritten without a new `seq` |
+//! | [`landing`], `known_record`, [`records`] | store a page |
+//! | [`deletions`], [`refusals`], [`left_over`] | records that are gone; records that stay unshown, and why |
+//! | [`restart`], [`rounds`] | what is read again when a setting changes; a reading of all streams |
+//! | [`stream_state`], [`forecast`] | a stream's verdict; which lists the next run reads, for a plan |
 
 pub mod account;
 pub mod audits;

@@ -76,7 +76,7 @@
 //! | what a checkpoint holds | [`mirror::checkpoint`] |
 //! | when everything is read anew | [`mirror::rounds`]; because a setting changed: [`mirror::settings`], [`mirror::restart`] |
 //! | which conversations are not asked for, and what that misses | [`sync::incremental`], [`mirror::partitions`], [`mirror::audits`] |
-//! | what is gone | [`sync::deletions::judge`] decides, [`mirror::deletions`] stores; how many may go: [`delete_limit`] |
+//! | what is gone | [`sync::deletions::judge`] decides, [`mirror::suspects`] and [`mirror::deletions`] store; how many may go: [`delete_limit`] |
 //! | which values do not count as a change | [`record::volatile`] |
 //! | how records lie on disk | `sql/mirror/` |
 //! | damage of the mirror | [`mirror::sums`], [`mirror::integrity_check`], [`mirror::damaged`] |

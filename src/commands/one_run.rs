@@ -17,11 +17,10 @@ use crate::delivery::deliver::Destinations;
 use crate::delivery::mask_check;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, AccountIdentity};
-use crate::mirror::checkpoint::Lane;
 use crate::mirror::readings::ChangedSince;
 use crate::mirror::rounds::{self, Beginning, Begun, RoundEnding};
-use crate::mirror::store::Mirror;
-use crate::mirror::wal;
+use crate::mirror::store::{Mirror, Writer};
+use crate::mirror::walk_key::Lane;
 use crate::number;
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
@@ -324,7 +323,7 @@ async fn of_mirror(settings: &Settings, mirror: &Mirror, report: &mut RunReport,
         exits.push(policy::decide(&error.kind).exit);
         report.notes.push(format!("{error}: its stream is delivered to nobody"));
     }
-    if let Some(told) = mirror.call(wal::fold_in).await? {
+    if let Some(told) = mirror.call(Writer::fold_in_log).await? {
         tracing::warn!("{told}");
         report.notes.push(told);
     }

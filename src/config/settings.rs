@@ -19,7 +19,7 @@ use crate::delete_limit::{Deletes, Most};
 use crate::destinations::Content;
 use crate::dialect::{Dialect, DialectLayer};
 use crate::error::{Error, Result};
-use crate::mirror::checkpoint::Lane;
+use crate::mirror::walk_key::Lane;
 use crate::record::mask::Masks;
 use crate::source::SourceSettings;
 use crate::streams::{self, Stream};

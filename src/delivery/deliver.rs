@@ -285,7 +285,7 @@ fn without_damaged(
     if error.kind != Kind::RecordDamaged {
         return Err(error);
     }
-    let marked = writer.mark_damaged();
+    let marked = damaged::mark(writer);
     if marked.kind != Kind::RecordDamaged {
         return Err(marked);
     }

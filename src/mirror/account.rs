@@ -6,8 +6,9 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
-use super::failed;
-use super::store::{Writer, has_table};
+use super::errors::failed;
+use super::schema::has_table;
+use super::store::Writer;
 use crate::error::{Error, Result};
 use crate::hex;
 

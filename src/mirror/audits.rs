@@ -12,7 +12,8 @@
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::checkpoint::{self, Pass};
+use super::walk_key::{Lane, WalkKey};
 use crate::streams::Stream;
 
 /// Begins audits of lists that the round skipped, until the round has `most` audits. `round` is the run in which the
@@ -175,7 +176,7 @@ mod tests {
 
     fn mirror(lists: i64) -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        crate::mirror::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        crate::mirror::upgrade::apply(&mut c, std::path::Path::new("m")).expect("schema");
         for n in 0..lists {
             c.execute(
                 "INSERT INTO entry (stream, partition, entry_seq, selection, lane, run, began, whole, skipped)

@@ -7,10 +7,11 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Rows};
 
+use super::errors::{failed, failed_sorting};
 use super::reading_check::ReadingCheck;
-use super::store::{has_table, open_for_reading, version};
+use super::schema::{has_table, version};
 use super::tombstones::HeldByPlace;
-use super::{failed, failed_sorting, tombstones};
+use super::{open, tombstones};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::{pending_deliveries, retention};
 use crate::record::{Change, Extent, ForgottenUpTo, Op, Reader, SeqRange};
@@ -37,7 +38,7 @@ pub struct MirrorView {
 impl MirrorView {
     /// Opens the mirror at `path` for reading and begins the view.
     pub fn begin(path: &Path) -> Result<MirrorView> {
-        let connection = open_for_reading(path)?;
+        let connection = open::for_reading(path)?;
         connection.execute_batch(&format!("{SORTING} BEGIN")).map_err(|e| failed(path, &e))?;
         Ok(MirrorView { connection, path: path.to_owned() })
     }
@@ -94,7 +95,7 @@ impl MirrorView {
     /// Returns the run in which the job's latest round in this lane began, and whether that round is still open. If
     /// `job` is `None` or has no round, uses the latest round of any job. Returns a usage error if the lane has no
     /// round.
-    pub fn round(&self, lane: super::checkpoint::Lane, job: Option<&str>) -> Result<(i64, bool)> {
+    pub fn round(&self, lane: super::walk_key::Lane, job: Option<&str>) -> Result<(i64, bool)> {
         // An older mirror has one round a lane, without a job.
         let knows_jobs = version(&self.connection, &self.path)? >= KNOWS_JOBS;
         let own = if knows_jobs { "job IS ?2" } else { "?2 IS NULL" };

@@ -10,52 +10,14 @@
 //! - The parent's own list has not shown the parent record since a setting changed that decides which records the
 //!   list shows ([`super::settings`]).
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::parents::{parent_gone_sql, parent_number};
+use super::reread;
 use super::set_aside::Missing;
-use super::{reread, settings};
-use crate::mirror::partitions;
+use super::walk_key::{Lane, WalkKey};
 use crate::streams::Stream;
 use crate::verdict::{Moved, Verdict};
-
-/// The purpose of a run. Each lane has its own checkpoints in the mirror.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Reads everything, once.
-    Backfill,
-    /// Reads what changed, every night.
-    Incremental,
-}
-
-impl Lane {
-    /// Returns the lane's name in the mirror and in job files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Lane::Backfill => "backfill",
-            Lane::Incremental => "incremental",
-        }
-    }
-
-    /// Returns the other lane.
-    #[must_use]
-    pub fn other(self) -> Lane {
-        match self {
-            Lane::Backfill => Lane::Incremental,
-            Lane::Incremental => Lane::Backfill,
-        }
-    }
-}
-
-/// Identifies a walk: the lane, and the list that it reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WalkKey {
-    /// The lane whose checkpoints the walk uses.
-    pub lane: Lane,
-    /// The stream whose list the walk reads.
-    pub stream: Stream,
-    /// The id of the parent record whose list the walk reads. Empty if the stream is read as one list.
-    pub partition: String,
-}
 
 /// The stored state of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,21 +86,6 @@ pub struct Advance {
     /// only. Such a pass shows nothing about the other records of the list, and the server's total does not apply to
     /// it.
     pub at_known: bool,
-}
-
-/// Returns an SQL condition that is true for a checkpoint whose parent record no longer counts: it is a tombstone, or
-/// its own list no longer shows it. The parameter `?4` must be [`parent`].
-pub(super) fn parent_gone_sql(c: &Connection, stream: Stream) -> String {
-    let shown = stream.definition().parent.map_or(0, |parent| settings::shown_since(c, parent));
-    format!(
-        "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition
-             AND (record.deleted = 1 OR record.last_run < {shown}))"
-    )
-}
-
-/// Returns the number of the stream whose records are the parents of `stream`, or 0, the number of no stream.
-pub(super) fn parent(stream: Stream) -> u8 {
-    stream.definition().parent.map_or(0, Stream::number)
 }
 
 const COLUMNS: &str =
@@ -224,10 +171,8 @@ pub fn start_pass(
     Ok(begun == 1)
 }
 
-/// Starts the next pass of every walk of a stream that was closed as incomplete. `now` is the server's time, in
-/// milliseconds since 1970.
-pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
-    partitions::reopened(t, lane, stream, run, now)?;
+/// Starts the next pass of every walk of a stream that was closed as incomplete.
+pub(super) fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
     let gone = parent_gone_sql(t, stream);
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
@@ -235,7 +180,7 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
              known_since = NULL, newest = NULL, audited = NULL, lacked = 0, at_known = 0, set_aside = 0,
              found_again = 0, may_miss = 0
          WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {gone}"),
-        params![lane.name(), stream.number(), run, parent(stream)],
+        params![lane.name(), stream.number(), run, parent_number(stream)],
     )?;
     Ok(())
 }
@@ -321,7 +266,7 @@ pub fn open_walks(
         "SELECT {COLUMNS} FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND open = 1 AND since_run >= ?3 AND NOT {gone}
          ORDER BY number LIMIT ?5"
     ))?
-    .query_map(params![lane.name(), stream.number(), since, parent(stream), most], read)?
+    .query_map(params![lane.name(), stream.number(), since, parent_number(stream), most], read)?
     .collect()
 }
 
@@ -330,8 +275,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::mirror::migrations;
     use crate::mirror::stream_state::standing;
+    use crate::mirror::upgrade;
     use crate::number::MOST;
 
     fn advance_by(pass: i64, from: i64, verdict: Option<Verdict>) -> Advance {
@@ -350,7 +295,7 @@ mod tests {
     #[test]
     fn a_checkpoint_is_refused_anywhere_but_one_window_ahead() {
         let mut c = rusqlite::Connection::open_in_memory().expect("memory");
-        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        upgrade::apply(&mut c, Path::new("m")).expect("schema");
         let t = c.transaction().expect("transaction");
         let place = WalkKey { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() };
         start(&t, &place, 1, 1).expect("start");
@@ -366,7 +311,7 @@ mod tests {
             (s.walks, s.windows, s.seen, s.distinct, s.verdict()),
             (1, 2, 6, 4, Verdict::Incomplete("x".into()))
         );
-        reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2, 0).expect("reopen");
+        reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2).expect("reopen");
         let again = find(&t, &place).expect("find").expect("there");
         assert_eq!((again.pass, again.windows, again.since_run, again.position), (2, 0, 2, None));
     }
@@ -374,7 +319,7 @@ mod tests {
     #[test]
     fn totals_of_many_lists_add_up_to_no_more_than_a_total_may_be() {
         let mut c = rusqlite::Connection::open_in_memory().expect("memory");
-        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        upgrade::apply(&mut c, Path::new("m")).expect("schema");
         let t = c.transaction().expect("transaction");
         let beyond = u64::try_from(i64::MAX).expect("a u64");
         for (stream, total, sum) in

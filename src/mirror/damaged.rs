@@ -16,10 +16,13 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::checkpoint::{self, Pass};
+use super::errors::{beyond_repair, failed};
 use super::integrity_check::{self, Depth, Soundness};
-use super::store::has_table;
-use super::{failed, readings, sums};
+use super::schema::has_table;
+use super::store::Writer;
+use super::walk_key::{Lane, WalkKey};
+use super::{readings, sums};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::{partitions, pending_deliveries};
 use crate::quantity::counted;
@@ -62,7 +65,8 @@ impl AwaitingReread {
 
 /// Marks every damaged record, and returns the error that names them. If the mirror is beyond repair, changes nothing
 /// and returns the error that gives the reason.
-pub fn mark(connection: &mut Connection, path: &Path) -> Error {
+pub fn mark(writer: &mut Writer) -> Error {
+    let (connection, path) = writer.parts();
     let place = path.display();
     match marked(connection, path) {
         Ok(named) if named.is_empty() => {
@@ -95,7 +99,7 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     pending_deliveries::let_go_of_all(&t).map_err(say)?;
     for stream in streams::ALL {
         if !ledger(&t, stream, &mut named).map_err(say)? {
-            return Err(integrity_check::damaged(
+            return Err(beyond_repair(
                 path,
                 &format!("the ledger of {stream} lacks a row, or has one that nothing explains"),
             ));
@@ -109,7 +113,7 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
         read_again(&t, *stream, id).map_err(say)?;
     }
     if integrity_check::look(&t, path, Depth::Opening)? != Soundness::Sound {
-        return Err(integrity_check::damaged(path, "its sums are not those of what it holds"));
+        return Err(beyond_repair(path, "its sums are not those of what it holds"));
     }
     t.commit().map_err(say)?;
     Ok(named)

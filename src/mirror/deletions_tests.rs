@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::checkpoint::{self, Advance, WalkKey};
+use super::super::checkpoint::{self, Advance};
+use super::super::landing::{Landed, Landing, Moments};
 use super::super::orphans;
 use super::super::readings::ChangedSince;
-use super::super::records::{self, Landed, Landing, Moments};
+use super::super::records;
 use super::super::reread::Remembered;
 use super::super::rounds::{self, Beginning, Begun, RoundEnding};
 use super::super::settings::AskedWith;
 use super::super::store::Mirror;
 use super::super::stream_state::standing;
+use super::super::suspects::{self, Parent, Suspect};
+use super::super::walk_key::WalkKey;
 use super::*;
-use crate::mirror::partitions;
+use crate::mirror::list_state;
 use crate::mirror::partitions::Partitions;
 use crate::record::volatile::Volatile;
 use crate::record::{Record, Records};
@@ -82,7 +85,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
             now: 9,
             // Every entry may have new messages, so each list is read in each round.
             lookback: 1,
-            newest: vec![Some(partitions::UNTOLD); ids.len()],
+            newest: vec![Some(list_state::UNTOLD); ids.len()],
             signs: vec![true; ids.len()],
             silence_is_empty: false,
         }),
@@ -147,8 +150,8 @@ fn judged(begun: Begun, stream: Stream) -> JudgedStream {
 }
 
 fn suspected(w: &mut Writer, begun: Begun, stream: Stream) -> Vec<String> {
-    suspect(w, judged(begun, stream)).expect("suspected");
-    suspects(w, judged(begun, stream), None, 100).expect("suspects").into_iter().map(|s| s.id).collect()
+    suspects::mark(w, judged(begun, stream)).expect("suspected");
+    suspects::list(w, judged(begun, stream), None, 100).expect("suspects").into_iter().map(|s| s.id).collect()
 }
 
 /// Returns the ids that have a body, and the tombstones with their seqs.
@@ -194,13 +197,13 @@ fn only_what_a_complete_walk_of_this_round_did_not_show_is_a_suspect() {
         land(w, third, messages("a"), &["a1", "a2"], Verdict::Continuous);
         // A record that is seen again, unchanged, is no suspect any more.
         assert!(suspected(w, third, Stream::Messages).is_empty());
-        suspect(w, judged(third, Stream::Conversations)).expect("suspected");
-        let all = suspects(w, judged(third, Stream::Conversations), None, 9).expect("suspects");
+        suspects::mark(w, judged(third, Stream::Conversations)).expect("suspected");
+        let all = suspects::list(w, judged(third, Stream::Conversations), None, 9).expect("suspects");
         assert_eq!(
             all,
             [Suspect { id: "c".into(), suspect_run: third.run, proven: true, empty: false, parent: Parent::There }]
         );
-        clear_suspects(w, Stream::Conversations, &["c".into()]).expect("acquitted");
+        suspects::clear(w, Stream::Conversations, &["c".into()]).expect("acquitted");
         assert_eq!(w.transaction(|t| counts(t, Stream::Conversations)).expect("counts"), (0, 0));
     });
 }
@@ -452,8 +455,8 @@ fn an_empty_list_is_not_believed_unless_it_is_to_be_or_the_mirror_is_empty_too()
         land_as(w, fourth, CONVERSATIONS, &[], Verdict::Proven, true);
         assert_eq!(verdict(w, fourth), Verdict::Proven);
         assert!(!came_out_empty(w, judged(fourth, Stream::Conversations)).expect("asked"));
-        suspect(w, judged(fourth, Stream::Conversations)).expect("suspected");
-        let all = suspects(w, judged(fourth, Stream::Conversations), None, 9).expect("suspects");
+        suspects::mark(w, judged(fourth, Stream::Conversations)).expect("suspected");
+        let all = suspects::list(w, judged(fourth, Stream::Conversations), None, 9).expect("suspects");
         assert!(all[0].empty && all[0].proven, "{all:?}");
     });
 }
@@ -473,8 +476,8 @@ fn a_list_that_was_not_asked_for_concludes_nothing() {
         first_night(w);
         let second = begin(w);
         assert_eq!(land_settled(w, second, &["c", "d"], "same").skipped, 2);
-        assert_eq!(suspect(w, judged(second, Stream::Messages)).expect("judged"), 0);
-        assert_eq!(suspects(w, judged(second, Stream::Messages), None, 9).expect("judged"), []);
+        assert_eq!(suspects::mark(w, judged(second, Stream::Messages)).expect("judged"), 0);
+        assert_eq!(suspects::list(w, judged(second, Stream::Messages), None, 9).expect("judged"), []);
     });
 }
 
@@ -489,8 +492,8 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
         assert_eq!((all.walks, all.open, all.verdict()), (2, 0, Verdict::Continuous));
         // d was read to its end, and c was not.
-        assert_eq!(suspect(w, judged(second, Stream::Messages)).expect("judged"), 1);
-        let left = suspects(w, judged(second, Stream::Messages), None, 9).expect("judged");
+        assert_eq!(suspects::mark(w, judged(second, Stream::Messages)).expect("judged"), 1);
+        let left = suspects::list(w, judged(second, Stream::Messages), None, 9).expect("judged");
         assert_eq!(left.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["n2"]);
         end(w, second);
 
@@ -501,8 +504,8 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         let d = w.transaction(|t| checkpoint::find(t, &place("d"))).expect("found").expect("a checkpoint");
         assert_eq!((d.since_run, d.known_since), (third.run, None));
         land(w, third, messages("d"), &["n1"], Verdict::Continuous);
-        assert_eq!(suspect(w, judged(third, Stream::Messages)).expect("judged"), 0, "none but n2, as before");
-        let left = suspects(w, judged(third, Stream::Messages), None, 9).expect("judged");
+        assert_eq!(suspects::mark(w, judged(third, Stream::Messages)).expect("judged"), 0, "none but n2, as before");
+        let left = suspects::list(w, judged(third, Stream::Messages), None, 9).expect("judged");
         assert_eq!(left.iter().map(|s| (s.id.as_str(), s.suspect_run)).collect::<Vec<_>>(), [("n2", second.run)]);
         end(w, third);
 
@@ -513,7 +516,7 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         landing.advance.verdict = Some(Verdict::Continuous);
         records::land(w, &mut landing).expect("landed");
         assert!(land_newest(w, fourth, "c", &["m1", "m2"]).ended);
-        assert_eq!(suspects(w, judged(fourth, Stream::Messages), None, 9).expect("judged"), []);
+        assert_eq!(suspects::list(w, judged(fourth, Stream::Messages), None, 9).expect("judged"), []);
     });
 }
 
@@ -523,7 +526,7 @@ fn a_conversation_that_is_back_has_its_messages_read_to_the_end() {
         first_night(w);
         let second = begin(w);
         land_settled(w, second, &["d"], "same");
-        suspect(w, judged(second, Stream::Conversations)).expect("judged");
+        suspects::mark(w, judged(second, Stream::Conversations)).expect("judged");
         bury_conversation(w, second, "c");
         let ids: Vec<String> = orphans_of(w, second).into_iter().map(|(id, _)| id).filter(|id| id != "m1").collect();
         // All but one of these messages are deleted, too, so the one that is left is no place to stop at.

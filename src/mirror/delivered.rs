@@ -2,7 +2,7 @@
 //! was given, so that a destination that has lost data since can be detected.
 
 use super::changes::MirrorView;
-use super::failed;
+use super::errors::failed;
 use crate::error::Result;
 use crate::mirror::pending_deliveries;
 use crate::streams::{self, Stream};

@@ -4,11 +4,10 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::settings;
-use crate::clock;
-use crate::mirror::partitions::UNTOLD;
+use crate::mirror::list_state::ListState;
 use crate::record::Record;
 use crate::streams::Stream;
 
@@ -38,24 +37,23 @@ pub fn lists(
     now: i64,
 ) -> rusqlite::Result<ListsForecast> {
     let mut known = ListsForecast::default();
-    let to_come = now.saturating_add(clock::APART);
-    let mut ask = c.prepare(
-        "WITH list AS (SELECT parent, count(*) AS rows FROM record WHERE stream = ?1 AND deleted = 0 GROUP BY parent)
-         SELECT partition, coalesce(list.rows, 0), whole,
-                NOT (whole AND run >= ?6 AND selection = ?2 AND (?3 = 0 OR newest IS NULL OR newest < began - ?3)
-                     AND NOT began > ?4 AND NOT coalesce(newest > ?4 AND newest < ?5, 0))
-         FROM entry LEFT JOIN list ON list.parent = entry.partition WHERE entry.stream = ?1",
-    )?;
+    let columns = ListState::COLUMNS;
+    let mut ask = c.prepare(&format!(
+        "WITH list AS (SELECT parent, count(*) AS rows FROM record WHERE stream = :stream AND deleted = 0 GROUP BY parent)
+         SELECT {columns}, partition, coalesce(list.rows, 0), whole
+         FROM entry LEFT JOIN list ON list.parent = entry.partition WHERE entry.stream = :stream",
+    ))?;
     let counts_since = settings::counts_since(c, stream);
-    let mut rows = ask.query(params![stream.number(), selection, lookback, to_come, UNTOLD, counts_since])?;
+    let mut rows = ask.query(named_params! { ":stream": stream.number(), ":counts_since": counts_since })?;
     while let Some(row) = rows.next()? {
-        let list: Box<str> = row.get(0)?;
-        let (records, whole, is_due): (u64, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        if is_due {
+        let (state, list) = (ListState::read(row)?, row.get::<_, Box<str>>(9)?);
+        // A list that was read whole with other settings must be read again, but its length is known.
+        let (records, is_length_known): (u64, bool) = (row.get(10)?, row.get(11)?);
+        if !state.is_settled(selection, lookback, now) {
             // The length of a list that was not read to its end is unknown, but it costs at least one row.
-            known.due.insert(list.clone(), if whole { records } else { records.max(1) });
+            known.due.insert(list.clone(), if is_length_known { records } else { records.max(1) });
         }
-        if whole {
+        if is_length_known {
             known.rows.insert(list, records);
         }
     }

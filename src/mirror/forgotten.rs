@@ -63,7 +63,7 @@ mod tests {
     /// Makes a mirror with a run every hundred days, each with a report and a delivery.
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
         for run in 1..=6 {
             let at = clock::text(run * 100 * DAY);
             c.execute("INSERT INTO run (job, lane, started_at, report) VALUES ('j', 'backfill', ?, '{}')", [&at])

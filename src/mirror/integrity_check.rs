@@ -15,10 +15,11 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
-use super::store::{has_table, version};
+use super::errors::{beyond_repair, failed};
+use super::schema::{has_table, version};
 use super::sums::{self, Total};
-use super::{failed, header, migrations, schema};
-use crate::error::{Error, Kind, Result, quote};
+use super::{header, migrations, schema};
+use crate::error::{Result, quote};
 use crate::streams::{self, Stream};
 
 /// The largest file, in bytes, whose bodies and structure are checked when it is opened. In a larger one, a damaged
@@ -55,7 +56,7 @@ pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Soundness> {
     if version(c, path)? == migrations::VERSION
         && let Some(name) = schema::difference(c).map_err(say)?
     {
-        return Err(damaged(path, &format!("its schema has another {}", quote(&name))));
+        return Err(beyond_repair(path, &format!("its schema has another {}", quote(&name))));
     }
     if !has_table(c, "table_sum").map_err(say)? {
         return Ok(Soundness::Sound);
@@ -77,7 +78,7 @@ pub fn tables(c: &Connection, path: &Path) -> Result<()> {
         let is = sums::of_table(c, &table).map_err(say)?;
         let was = known.query_row([&table], Total::read).map_err(say)?;
         if is != was {
-            return Err(damaged(path, &format!("the table {table} is not what was written there")));
+            return Err(beyond_repair(path, &format!("the table {table} is not what was written there")));
         }
     }
     Ok(())
@@ -86,13 +87,7 @@ pub fn tables(c: &Connection, path: &Path) -> Result<()> {
 /// Runs SQLite's own check of the file's structure and indexes. Returns an error with the first fault that it finds.
 pub fn structure(c: &Connection, path: &Path) -> Result<()> {
     let found: String = c.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(|e| failed(path, &e))?;
-    if found == "ok" { Ok(()) } else { Err(damaged(path, &found)) }
-}
-
-/// Returns the error for a mirror that is damaged beyond repair. `what` describes the damage.
-pub(super) fn damaged(path: &Path, what: &str) -> Error {
-    let beside = super::of_another_log(path);
-    Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {}{beside}", path.display(), quote(what)))
+    if found == "ok" { Ok(()) } else { Err(beyond_repair(path, &found)) }
 }
 
 /// Returns whether every row of the ledger is as it was written, no row is missing, and the partial indexes list the

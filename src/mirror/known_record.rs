@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::landing::Landing;
 use super::ledger;
-use super::records::{Landing, payload};
 use super::volatile_in_place::InPlace;
 use crate::mirror::compare;
 use crate::record::Record;
@@ -76,7 +76,7 @@ impl LedgerRow {
             return Ok(LedgerMatch::Changed);
         };
         let settled = |text| landing.volatile[stream].without_volatile(text).map_or(Cow::Borrowed(text), Cow::Owned);
-        let (before, after) = (settled(&stored), settled(payload(landing, record)?));
+        let (before, after) = (settled(&stored), settled(landing.payload(record)?));
         // The fields may change within a run, so a record of that very run may have been read with the old ones.
         let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
         Ok(if before == after {
@@ -121,7 +121,7 @@ impl LedgerRow {
     /// Overwrites the stored JSON of the record under the `seq` that the record has. Raises the record's [`InPlace`]
     /// mark if destinations now lack more of it than before.
     fn write_in_place(&self, t: &Transaction<'_>, landing: &Landing, record: &Record) -> rusqlite::Result<()> {
-        let (stream, now) = (landing.place.stream, payload(landing, record)?);
+        let (stream, now) = (landing.place.stream, landing.payload(record)?);
         let rule = &landing.volatile[stream];
         let before: Option<String> = if rule.paths.is_empty() {
             None

@@ -118,7 +118,7 @@ mod tests {
     /// Makes a mirror of thirty contacts: run 1 has seen all of them, run 3 twenty of them.
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
         for n in 0..30 {
             let sql = "INSERT INTO record (stream, id, hash, seq, first_run, last_run) VALUES (1, ?, x'00', ?, 1, ?)";
             c.execute(sql, rusqlite::params![format!("c{n:02}"), n + 1, if n < 10 { 1 } else { 3 }]).expect("a record");

@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::store::has_table;
+use super::schema::has_table;
 use crate::streams::Stream;
 
 /// Returns the fingerprint of the masks with which an earlier version delivered a stream to a destination, or `None`

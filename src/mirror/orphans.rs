@@ -23,10 +23,12 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
-use super::deletions::{JudgedStream, Parent, Suspect};
+use super::checkpoint::{self, Pass};
 use super::parents::PARENT_ID_SQL;
-use super::store::{Writer, has_table};
+use super::schema::has_table;
+use super::store::Writer;
+use super::suspects::{JudgedStream, Parent, Suspect};
+use super::walk_key::{Lane, WalkKey};
 use crate::error::Result;
 use crate::streams::Stream;
 

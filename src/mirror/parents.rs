@@ -3,7 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::WalkKey;
+use super::settings;
+use super::walk_key::WalkKey;
 use crate::streams::Stream;
 
 /// The SQL of the parent's id in body `b`. The record names its parent in the member at path `?1`, either by an id or
@@ -11,6 +12,21 @@ use crate::streams::Stream;
 pub(super) const PARENT_ID_SQL: &str = "CASE json_type(b.payload, ?1)
     WHEN 'object' THEN coalesce(json_extract(b.payload, ?1 || '._id'), json_extract(b.payload, ?1 || '.id'))
     ELSE json_extract(b.payload, ?1) END";
+
+/// Returns an SQL condition that is true for a checkpoint whose parent record no longer counts: it is a tombstone, or
+/// its own list no longer shows it. The parameter `?4` must be [`parent_number`].
+pub(super) fn parent_gone_sql(c: &Connection, stream: Stream) -> String {
+    let shown = stream.definition().parent.map_or(0, |parent| settings::shown_since(c, parent));
+    format!(
+        "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition
+             AND (record.deleted = 1 OR record.last_run < {shown}))"
+    )
+}
+
+/// Returns the number of the stream whose records are the parents of `stream`, or 0, the number of no stream.
+pub(super) fn parent_number(stream: Stream) -> u8 {
+    stream.definition().parent.map_or(0, Stream::number)
+}
 
 /// Returns whether the mirror holds a record with this id that is not a tombstone.
 pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<bool> {

@@ -5,18 +5,19 @@
 //!
 //! A message that changes later (delivered, read, failed) does not change the entry. So a list with messages newer
 //! than `lookback` is read again even if its entry is unchanged. Audits measure what this still misses
-//! ([`crate::mirror::audits`]).
+//! ([`super::audits`]).
 //!
 //! A row of table `entry` describes the last pass over a list that was *begun*, in either lane. It is overwritten
 //! when the next pass begins. It is marked as complete only when that same pass closes complete. So rows that an
 //! unfinished pass has stored are never taken for the edge of the known part.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 
-use crate::clock::is_ahead;
-use crate::mirror::checkpoint;
-use crate::mirror::checkpoint::{Lane, Pass, WalkKey, parent, parent_gone_sql};
-use crate::mirror::{orphans, settings};
+use super::checkpoint::{self, Pass};
+use super::list_state::{ListState, UNTOLD};
+use super::parents::{parent_gone_sql, parent_number};
+use super::walk_key::{Lane, WalkKey};
+use super::{audits, orphans, settings};
 use crate::streams::{self, Stream};
 
 /// The partitioned stream whose lists belong to the records of a page, and what these records show of their lists.
@@ -39,7 +40,7 @@ pub struct Partitions {
     /// list would change.
     pub signs: Vec<bool>,
     /// Whether a record that shows nothing of its list has an empty list, according to what the server has shown so
-    /// far ([`Silence`]).
+    /// far ([`super::silence`]).
     pub silence_is_empty: bool,
 }
 
@@ -55,63 +56,8 @@ impl Partitions {
     }
 }
 
-/// What the mirror knows of a list from the last pass over it that was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListState {
-    /// The seq that the parent record had when the pass was begun.
-    pub entry_seq: i64,
-    /// A fingerprint of the fields that the pass selected.
-    pub selection: i64,
-    /// Whether the pass belongs to the incremental lane.
-    pub incremental: bool,
-    /// The run in which the pass was begun.
-    pub run: i64,
-    /// When the pass was begun, in milliseconds since 1970.
-    pub began: i64,
-    /// The newest moment in the list, in milliseconds since 1970. [`UNTOLD`] if its records show no moment, `None` if
-    /// the list is empty.
-    pub newest: Option<i64>,
-    /// Whether the pass has closed complete, and was read with today's settings.
-    pub whole: bool,
-    /// The first run of the latest round that skipped the list as unchanged. `None` if the list was not skipped since
-    /// the pass was begun.
-    pub skipped: Option<i64>,
-    /// Whether the list showed a newer record than the entry did. An unchanged entry is then no evidence.
-    pub lags: bool,
-}
-
-/// Stands for the newest moment of a list whose records show no moment. Such records may have been created just
-/// before they were read.
-pub const UNTOLD: i64 = i64::MAX;
-
 /// By how many milliseconds the last record may be newer than its entry shows. An entry may round to whole seconds.
 const ROUNDED: i64 = 1000;
-
-impl ListState {
-    /// Returns whether the list need not be read. All of this must hold:
-    ///
-    /// - the entry is the same as when the list was read completely, with the same fields;
-    /// - when the list was read, no record in it was newer than `lookback` milliseconds, so none may have changed
-    ///   since;
-    /// - neither the start of the pass nor the newest moment is in the future. A wrong clock gave such a moment, and
-    ///   records that were created since may be older than it.
-    pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64, now: i64) -> bool {
-        let to_come = is_ahead(self.began, now) || self.newest_to_come(now).is_some();
-        let settled = lookback == 0 || self.newest.is_none_or(|newest| newest < self.began.saturating_sub(lookback));
-        self.whole && !self.lags && self.entry_seq == entry_seq && self.selection == selection && settled && !to_come
-    }
-
-    /// Returns the newest moment in the list if it is in the future, otherwise `None`.
-    fn newest_to_come(&self, now: i64) -> Option<i64> {
-        self.newest.filter(|newest| *newest != UNTOLD && is_ahead(*newest, now))
-    }
-
-    /// Returns the moment up to which the list's records are known. The next pass may end where it meets them.
-    /// Returns `None` if the pass must read the complete list.
-    pub fn known_since(&self, selection: i64, now: i64) -> Option<i64> {
-        (self.whole && self.selection == selection && !is_ahead(self.began, now)).then_some(self.began)
-    }
-}
 
 /// Begins the pass over the list of the page's n-th record, unless this round has begun it already or the list may be
 /// skipped. `place` identifies the list, and `seq` is the seq of the n-th record. Returns `true` if the list is
@@ -144,7 +90,7 @@ pub fn begin_or_skip(
             return if is_counted { Ok(false) } else { skip(t, place, round).map(|()| true) };
         }
         // Records that an audit shows to be missing may stand behind known rows.
-        let is_owed = crate::mirror::audits::is_owed(t, place)?;
+        let is_owed = audits::is_owed(t, place)?;
         known_since = known.known_since(selection, now).filter(|_| settled && !is_owed);
         // A pass that ends at known rows may not show the record with the future moment again.
         to_come = known.newest_to_come(now);
@@ -177,24 +123,15 @@ pub fn begin_or_skip(
 
 fn find(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<Option<ListState>> {
     let counts_since = settings::counts_since(t, place.stream);
-    t.prepare_cached(
-        "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole AND run >= ?, skipped, lags
-         FROM entry WHERE stream = ? AND partition = ?",
-    )?
-    .query_row(params![counts_since, place.stream.number(), place.partition], |r| {
-        Ok(ListState {
-            entry_seq: r.get(0)?,
-            selection: r.get(1)?,
-            incremental: r.get(2)?,
-            run: r.get(3)?,
-            began: r.get(4)?,
-            newest: r.get(5)?,
-            whole: r.get(6)?,
-            skipped: r.get(7)?,
-            lags: r.get(8)?,
-        })
-    })
-    .optional()
+    let columns = ListState::COLUMNS;
+    t.prepare_cached(&format!("SELECT {columns} FROM entry WHERE stream = :stream AND partition = :partition"))?
+        .query_row(
+            named_params! {
+                ":counts_since": counts_since, ":stream": place.stream.number(), ":partition": place.partition,
+            },
+            ListState::read,
+        )
+        .optional()
 }
 
 fn holds_records(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<bool> {
@@ -210,56 +147,6 @@ fn holds_suspects(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<bool
              WHERE stream = ? AND parent = ? AND suspect_run IS NOT NULL)",
     )?
     .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
-}
-
-/// What it means on this server if an entry shows nothing of its list.
-///
-/// An empty conversation has no last message to show. Asking for all empty conversations every night would waste
-/// requests. So showing nothing counts as "empty" as long as the server has shown exactly this:
-///
-/// - other entries of the stream show something, and
-/// - no list holds records while its entry shows nothing.
-///
-/// A single list that contradicts this is enough to end the assumption, because any other empty conversation may then
-/// have received messages while its entry stayed the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Silence {
-    /// Whether an entry that shows nothing of its list has an empty list.
-    pub is_empty: bool,
-    /// The lists that each night reads, because their entries do not show whether they hold new records.
-    pub lists: Vec<Box<str>>,
-}
-
-/// Finds out what it means that an entry shows nothing of its list, from all entries of a stream so far. `unasked` is
-/// `true` if the query does not select the fields that would show something. Returns the default if the mirror is too
-/// old to know.
-pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Result<Silence> {
-    let Ok(mut ask) = c.prepare_cached(
-        "SELECT partition, sign AND NOT ?2, lags, (lags OR NOT sign OR ?2)
-             AND EXISTS (SELECT 1 FROM record INDEXED BY record_parents
-                         WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
-         FROM entry WHERE stream = ?1",
-    ) else {
-        return Ok(Silence::default());
-    };
-    let mut silence = Silence::default();
-    let (mut tells, mut contradicted, mut empty) = (false, false, Vec::new());
-    let mut rows = ask.query(params![stream.number(), unasked])?;
-    while let Some(row) = rows.next()? {
-        let (sign, lags, holds_records): (bool, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        tells |= sign;
-        contradicted |= !sign && holds_records;
-        if holds_records && (lags || !sign) {
-            silence.lists.push(row.get(0)?);
-        } else if !sign {
-            empty.push(row.get(0)?);
-        }
-    }
-    silence.is_empty = tells && !contradicted;
-    if !silence.is_empty {
-        silence.lists.append(&mut empty);
-    }
-    Ok(silence)
 }
 
 /// Forgets the state of a list whose parent record is gone. If that record comes back, the list is read completely,
@@ -317,9 +204,9 @@ pub fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64, complete: bo
     orphans::closed(t, place, since_run)
 }
 
-/// Records that the incomplete lists of a stream are read again, in a pass that begins in `run`. `now` is the
-/// server's time, in milliseconds since 1970.
-pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
+/// Starts the next pass, in run `run`, of every walk of a stream that was closed as incomplete. Records that their
+/// lists are read again. `now` is the server's time, in milliseconds since 1970.
+pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     let gone = parent_gone_sql(t, stream);
     t.execute(
         &format!(
@@ -328,9 +215,10 @@ pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: 
                  SELECT partition FROM checkpoint
                  WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {gone})"
         ),
-        params![lane.name(), stream.number(), run, parent(stream), now],
+        params![lane.name(), stream.number(), run, parent_number(stream), now],
     )?;
-    Ok(())
+    // This comes last, because it changes the verdicts by which the statement above finds the lists.
+    checkpoint::reopen_incomplete(t, lane, stream, run)
 }
 
 /// The lists that a round skipped because their entries are unchanged.
@@ -363,53 +251,10 @@ mod tests {
     use super::*;
 
     const DAY: i64 = 86_400_000;
-    const NOW: i64 = 110 * DAY;
-    const KNOWN: ListState = ListState {
-        entry_seq: 7,
-        selection: 1,
-        incremental: true,
-        run: 3,
-        began: 100 * DAY,
-        newest: Some(90 * DAY),
-        whole: true,
-        skipped: None,
-        lags: false,
-    };
-
-    #[test]
-    fn a_list_is_unchanged_when_its_entry_its_fields_and_its_age_say_so() {
-        assert!(KNOWN.is_unchanged(7, 1, 3 * DAY, NOW));
-        assert!(!KNOWN.is_unchanged(8, 1, 3 * DAY, NOW), "another entry");
-        assert!(!KNOWN.is_unchanged(7, 2, 3 * DAY, NOW), "other fields");
-        assert!(!ListState { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "not read whole");
-        assert!(!ListState { lags: true, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "it lags behind its list");
-        assert!(!KNOWN.is_unchanged(7, 1, 10 * DAY, NOW), "on the day, it may still change");
-        assert!(KNOWN.is_unchanged(7, 1, 10 * DAY - 1, NOW));
-        assert!(ListState { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "there was nothing in it");
-    }
-
-    #[test]
-    fn records_that_tell_no_moment_may_be_new_unless_nobody_looks_back() {
-        let untold = ListState { newest: Some(UNTOLD), ..KNOWN };
-        assert!(!untold.is_unchanged(7, 1, 1, NOW));
-        assert!(untold.is_unchanged(7, 1, 0, NOW));
-        assert!(ListState { newest: Some(101 * DAY), ..KNOWN }.is_unchanged(7, 1, 0, NOW));
-    }
-
-    #[test]
-    fn a_moment_that_is_still_to_come_is_no_reason_to_leave_a_list_out() {
-        for lookback in [0, 3 * DAY] {
-            assert!(!KNOWN.is_unchanged(7, 1, lookback, 95 * DAY), "it was read by a clock that was wrong");
-            assert!(KNOWN.is_unchanged(7, 1, lookback, 100 * DAY - 300_000), "clocks may differ by five minutes");
-            let of_2100 = ListState { newest: Some(47_482 * DAY), ..KNOWN };
-            assert!(!of_2100.is_unchanged(7, 1, lookback, NOW), "new ones may stand behind it");
-        }
-        assert_eq!((KNOWN.known_since(1, 95 * DAY), KNOWN.known_since(1, NOW)), (None, Some(100 * DAY)));
-    }
 
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        crate::mirror::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        crate::mirror::upgrade::apply(&mut c, std::path::Path::new("m")).expect("schema");
         c
     }
 
@@ -474,12 +319,5 @@ mod tests {
             assert_eq!((own.pass, own.known_since, own.verdict.is_none()), (run, None, true));
             close(&t, Lane::Backfill, run);
         }
-    }
-
-    #[test]
-    fn a_pass_may_end_at_known_rows_only_when_all_of_them_are_known() {
-        assert_eq!(KNOWN.known_since(1, NOW), Some(100 * DAY));
-        assert_eq!(KNOWN.known_since(2, NOW), None);
-        assert_eq!(ListState { whole: false, ..KNOWN }.known_since(1, NOW), None);
     }
 }

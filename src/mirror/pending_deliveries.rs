@@ -11,7 +11,8 @@
 use rusqlite::{Connection, Transaction, params};
 
 use crate::error::Result;
-use crate::mirror::store::{Writer, has_table};
+use crate::mirror::schema::has_table;
+use crate::mirror::store::Writer;
 use crate::record::SeqRange;
 use crate::streams::{self, Stream};
 

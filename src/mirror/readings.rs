@@ -14,8 +14,9 @@
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::{self, Checkpoint, Pass, WalkKey};
+use super::checkpoint::{self, Checkpoint, Pass};
 use super::settings;
+use super::walk_key::WalkKey;
 use crate::clock::is_ahead;
 use crate::streams::Stream;
 
@@ -126,7 +127,7 @@ pub fn checkpoint(
 
 #[cfg(test)]
 mod tests {
-    use super::super::checkpoint::Lane;
+    use super::super::walk_key::Lane;
     use rusqlite::Connection;
 
     use super::*;
@@ -144,7 +145,7 @@ mod tests {
     /// Makes a mirror whose run `n` began `n` days after 1970.
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
         for day in 2..9 {
             let sql = "INSERT INTO run (id, job, lane, started_at) VALUES (?1 - 1, 'j', 'incremental', ?2)";
             c.execute(sql, params![day, format!("1970-01-0{day}T00:00:00Z")]).expect("a run");

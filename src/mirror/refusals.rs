@@ -9,8 +9,9 @@ use std::fmt;
 
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
-use super::checkpoint;
-use super::store::{Writer, has_table};
+use super::parents;
+use super::schema::has_table;
+use super::store::Writer;
 use crate::error::Result;
 use crate::quantity::counted;
 use crate::streams::Stream;
@@ -93,7 +94,7 @@ pub fn settle(writer: &mut Writer, stream: Stream) -> Result<()> {
                      SELECT 1 FROM checkpoint WHERE stream = :stream AND open = 0 AND since_run > refusal.run
                          AND at_known = 0 AND (verdict IN ('proven', 'continuous') OR set_aside = 1)
                          AND (partition = '' OR seen > 0)))",
-            named_params! { ":stream": stream.number(), ":parent": checkpoint::parent(stream) },
+            named_params! { ":stream": stream.number(), ":parent": parents::parent_number(stream) },
         )
         .map(drop)
     })

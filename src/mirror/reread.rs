@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rusqlite::{Transaction, params};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::checkpoint::WalkKey;
+use super::walk_key::WalkKey;
 
 /// The rows that a question asks for: the page size, and the number of the first row, counted from 0.
 pub type RowRange = (u32, u64);
@@ -157,14 +157,15 @@ pub struct NotShownAgain {
 mod tests {
     use rusqlite::Connection;
 
-    use super::super::checkpoint::{self, Advance, Lane};
+    use super::super::checkpoint::{self, Advance};
+    use super::super::walk_key::Lane;
     use super::*;
     use crate::streams::Stream;
     use crate::verdict::Verdict;
 
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m")).expect("schema");
         for (n, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
             let sql = "INSERT INTO record (stream, id, hash, seq, first_run, last_run) VALUES (1, ?, x'00', ?, 1, ?)";
             c.execute(sql, params![id, n + 1, if id == "d" { 1 } else { 2 }]).expect("a record");

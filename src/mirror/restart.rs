@@ -3,9 +3,10 @@
 
 use rusqlite::{Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::checkpoint::{self, Pass};
 use super::readings;
 use super::settings::{self, AskedWith, Bearing, Setting};
+use super::walk_key::{Lane, WalkKey};
 use crate::streams::Stream;
 
 /// A round, and the run that continues it.
@@ -102,7 +103,7 @@ fn of_changes(
         readings::forget(t, stream)?;
     }
     let Some(lookback) = lookback else { return Ok(()) };
-    // The age test for skipped lists is that of `partitions::ListState::is_unchanged`.
+    // The age test for skipped lists is that of `list_state::ListState::is_unchanged`.
     let lists = "SELECT partition FROM checkpoint
                      WHERE stream = ?1 AND lane = 'incremental' AND since_run >= ?2 AND at_known = 1 AND partition <> ''
                  UNION SELECT partition FROM entry

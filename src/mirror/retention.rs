@@ -8,7 +8,8 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::Result;
-use crate::mirror::store::{Writer, has_table};
+use crate::mirror::schema::has_table;
+use crate::mirror::store::Writer;
 use crate::streams::{self, Stream};
 
 /// Returns the streams whose payloads were dropped, each with the highest seq up to which they were.

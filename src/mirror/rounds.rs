@@ -29,12 +29,14 @@
 use rusqlite::types::Type;
 use rusqlite::{Error, OptionalExtension, Row, params};
 
-use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::checkpoint::{self, Pass};
 use super::forgotten;
+use super::partitions;
 use super::readings::ChangedSince;
 use super::restart::{self, ContinuedRound};
 use super::settings::AskedWith;
 use super::store::Writer;
+use super::walk_key::{Lane, WalkKey};
 use crate::error::Result;
 
 /// A run that has begun, and its round.
@@ -145,7 +147,7 @@ pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
             if !one_list {
                 checkpoint::drop_incomplete_one_list(t, lane, stream)?;
             }
-            checkpoint::reopen_incomplete(t, lane, stream, run, now)?;
+            partitions::reopen_incomplete(t, lane, stream, run, now)?;
         }
         Ok(begun)
     })

@@ -1,12 +1,16 @@
-//! Compares a mirror's schema with the one that this version creates. A difference means damage, because only this
-//! program writes the schema. For example, a flipped bit may rename a column, or make a trigger refuse nothing.
+//! Reads a mirror's schema: its version and its tables. Compares it with the schema that this version creates. A
+//! difference means damage, because only this program writes the schema. For example, a flipped bit may rename a
+//! column, or make a trigger refuse nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
+use super::errors::failed;
 use super::migrations;
+use crate::error::Result;
 
 /// The tables, indexes and triggers of a schema: for each name, its normalized SQL.
 type Objects = BTreeMap<String, String>;
@@ -50,6 +54,16 @@ pub(super) fn difference(c: &Connection) -> rusqlite::Result<Option<String>> {
     let there = objects(c)?;
     let differs = expected().iter().find(|(name, sql)| there.get(*name) != Some(sql));
     Ok(differs.map(|(name, _)| name.clone()))
+}
+
+/// Returns whether the mirror has a table with this name. A mirror of an older version may lack it.
+pub fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)", [name], |r| r.get(0))
+}
+
+/// Returns the version of the mirror's schema. `path` is for error messages.
+pub fn version(connection: &Connection, path: &Path) -> Result<usize> {
+    connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| failed(path, &e))
 }
 
 #[cfg(test)]

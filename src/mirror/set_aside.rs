@@ -3,7 +3,8 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::checkpoint::{Lane, WalkKey, parent, parent_gone_sql};
+use super::parents::{parent_gone_sql, parent_number};
+use super::walk_key::{Lane, WalkKey};
 use crate::quantity::counted;
 use crate::set_aside::{SetAside, What};
 use crate::streams::Stream;
@@ -78,6 +79,6 @@ pub fn names(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite
              AS name FROM checkpoint JOIN set_aside AS s USING (lane, stream, partition)
          WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {gone} ORDER BY name"
     ))?
-    .query_map(params![lane.name(), stream.number(), since, parent(stream)], |r| r.get(0))?
+    .query_map(params![lane.name(), stream.number(), since, parent_number(stream)], |r| r.get(0))?
     .collect()
 }

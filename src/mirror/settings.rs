@@ -17,7 +17,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::checkpoint::Lane;
+use super::walk_key::Lane;
 use crate::streams::Stream;
 
 /// A setting that the readings of a stream depend on.
@@ -293,7 +293,7 @@ mod tests {
 
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
         for job in ["a", "b", "a", "a", "a", "a"] {
             c.execute("INSERT INTO run (job, lane, started_at) VALUES (?, 'backfill', 'x')", [job]).expect("a run");
         }

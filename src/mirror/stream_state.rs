@@ -3,8 +3,9 @@
 use rusqlite::{Connection, params};
 
 use super::audits;
-use super::checkpoint::{Lane, parent, parent_gone_sql};
+use super::parents::{parent_gone_sql, parent_number};
 use super::refusals::{self, Unsettled};
+use super::walk_key::Lane;
 use crate::mirror::partitions;
 use crate::number::MOST;
 use crate::quantity::counted;
@@ -139,7 +140,7 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
              AND (partition = '' OR NOT EXISTS (
                  SELECT 1 FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND partition = '' AND since_run >= ?3))"
     ))?;
-    let mut standing = read.query_row(params![lane.name(), stream.number(), since, parent(stream)], |r| {
+    let mut standing = read.query_row(params![lane.name(), stream.number(), since, parent_number(stream)], |r| {
         Ok(Standing {
             walks: r.get(0)?,
             open: r.get(1)?,

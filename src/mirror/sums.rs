@@ -324,7 +324,7 @@ fn of_small(c: &Connection, table: &str) -> rusqlite::Result<String> {
 mod tests {
     use super::*;
     use crate::mirror::integrity_check::{self, Depth, Soundness};
-    use crate::mirror::migrations;
+    use crate::mirror::{migrations, upgrade};
     use std::path::Path;
 
     fn is_sound(c: &Connection) -> bool {
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn no_writer_can_forget_a_sum() {
         let mut c = Connection::open_in_memory().expect("memory");
-        migrations::apply(&mut c, Path::new("m.db")).expect("a mirror");
+        upgrade::apply(&mut c, Path::new("m.db")).expect("a mirror");
         let last_run = format!("row_sum('record', {})", ledger::COLUMNS.map(|c| c.replace("last_run", "7")).join(", "));
         for sql in [
             "INSERT INTO record (stream, id, hash, seq, first_run, last_run) VALUES (1, 'a', x'00', 1, 1, 1)",

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::store::has_table;
+use super::schema::has_table;
 use crate::clock;
 use crate::streams::{self, Stream};
 
@@ -152,7 +152,7 @@ mod tests {
 
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
-        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        super::super::upgrade::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
         // A run a day up to today, each of which gives ten seqs.
         for day in 1..=100 {
             let at = NOW - (100 - day) * DAY;

@@ -65,12 +65,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::mirror::migrations;
+    use crate::mirror::upgrade;
 
     #[test]
     fn a_view_has_typed_columns_and_follows_the_date_form() {
         let mut c = Connection::open_in_memory().expect("memory");
-        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        upgrade::apply(&mut c, Path::new("m")).expect("schema");
         let payload = r#"{"_id":"a","createdAt":1709626150123,"phoneUsagePermission":true,"tags":[{"name":"x"}],"email":null,"nick":"n"}"#;
         c.execute("INSERT INTO body_contacts (seq, id, payload) VALUES (7, 'a', ?)", [payload]).expect("insert");
         let ask = |c: &Connection| {
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_no_moment_stands_in_the_view_as_it_was_sent() {
         let mut c = Connection::open_in_memory().expect("memory");
-        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        upgrade::apply(&mut c, Path::new("m")).expect("schema");
         let cases = [
             ("253402300799999", Some("9999-12-31T23:59:59.999Z"), None),
             ("-62135596800000", Some("0001-01-01T00:00:00.000Z"), None),

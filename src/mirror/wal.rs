@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::store::Writer;
-use crate::error::Result;
 use crate::quantity::size as told;
 
 /// The size of the log, in bytes, from which a run reports it. Normally the log has about 4 MiB.
@@ -36,20 +34,19 @@ pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Moves the contents of the log into the mirror's file. Returns a note if the log is large and cannot be moved
 /// completely, because another program still reads an older state of the mirror.
-pub fn fold_in(writer: &mut Writer) -> Result<Option<String>> {
-    let path = writer.path().to_owned();
+pub(super) fn fold_in(connection: &Connection, mirror: &Path) -> rusqlite::Result<Option<String>> {
     // `frames` is the number of frames in the log; `folded` of them are now in the file, too.
     let (frames, folded): (i64, i64) =
-        writer.with(|c| c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| Ok((r.get(1)?, r.get(2)?))))?;
-    let log = size(&path);
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| Ok((r.get(1)?, r.get(2)?)))?;
+    let log = size(mirror);
     if folded >= frames || log < LARGE {
         return Ok(None);
     }
-    let mirror = std::fs::metadata(&path).map_or(0, |file| file.len());
+    let file = std::fs::metadata(mirror).map_or(0, |file| file.len());
     Ok(Some(format!(
         "the mirror's log has grown to {} beside {}, because a program keeps reading the mirror as it was before: close it, and \
          the next run folds the log in",
         told(log),
-        told(mirror)
+        told(file)
     )))
 }

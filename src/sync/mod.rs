@@ -34,9 +34,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::delete_limit::Deletes;
 use crate::dialect::DialectLayer;
-use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
+use crate::mirror::walk_key::Lane;
 use crate::progress::Progress;
 use crate::record::mask::Masks;
 use crate::source::Source;

@@ -18,8 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Context;
 use crate::error::{Result, quote};
-use crate::mirror::checkpoint::{self, WalkKey};
+use crate::mirror::checkpoint;
 use crate::mirror::parents as stored;
+use crate::mirror::walk_key::WalkKey;
 use crate::policy;
 use crate::quantity::counted;
 use crate::record;

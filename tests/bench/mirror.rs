@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use qpien_sync::mirror::changes::MirrorView;
-use qpien_sync::mirror::checkpoint::{self, Advance, Lane, WalkKey};
-use qpien_sync::mirror::records::{self, Landing, Moments};
+use qpien_sync::mirror::checkpoint::{self, Advance};
+use qpien_sync::mirror::landing::{Landing, Moments};
+use qpien_sync::mirror::records;
 use qpien_sync::mirror::reread::Remembered;
 use qpien_sync::mirror::store::Mirror;
+use qpien_sync::mirror::walk_key::{Lane, WalkKey};
 use qpien_sync::record::volatile::Volatile;
 use qpien_sync::record::{Reader as _, Record, Records};
 use qpien_sync::streams::{DateForm, PerStream, Stream};

@@ -16,7 +16,7 @@ use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::{Postgres, PostgresOptions};
 use crate::error::Result;
-use crate::mirror::{pending_deliveries, store};
+use crate::mirror::{open, pending_deliveries};
 use crate::streams::Stream;
 
 /// Returns the checklist's line for one destination.
@@ -45,7 +45,7 @@ fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
         return Ok(());
     }
     let connection = if job.mirror.exists() {
-        let Ok(connection) = store::open_untouched(&job.mirror) else { return Ok(()) };
+        let Ok(connection) = open::untouched(&job.mirror) else { return Ok(()) };
         Some(connection)
     } else {
         None

@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::discovery::negotiate::SavedPart;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::integrity_check::{self, Depth, Soundness};
-use crate::mirror::{account, migrations, store, wal};
+use crate::mirror::{account, migrations, open, schema, wal};
 use crate::quantity::size;
 use crate::sync::dialect;
 
@@ -90,14 +90,14 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
         disk::writable(folder)?;
         return Ok(None);
     }
-    let connection = store::open_untouched(path)?;
+    let connection = open::untouched(path)?;
     if integrity_check::look(&connection, path, Depth::Opening)? == Soundness::Records {
         return Err(Error::new(
             Kind::RecordDamaged,
             format!("the mirror {}: records in it are damaged; a run names and marks them", path.display()),
         ));
     }
-    let version = store::version(&connection, path)?;
+    let version = schema::version(&connection, path)?;
     let remembered = dialect::recall_read_only(&connection, &settings.source.endpoint)?;
     let masked = account::check_masks(&connection, path, &settings.mask_at.landing(&settings.masks));
     Ok(Some(Found { version, remembered, masked }))

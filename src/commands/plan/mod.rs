@@ -14,8 +14,8 @@ use crate::cli::{CheckFormat, PlanArgs};
 use crate::config::settings::Settings;
 use crate::discovery::negotiate::{Negotiation, NegotiationOutcome};
 use crate::error::Result;
-use crate::mirror::checkpoint::Lane;
-use crate::mirror::store;
+use crate::mirror::open;
+use crate::mirror::walk_key::Lane;
 use crate::policy::Exit;
 use crate::quantity::{counted, size};
 use crate::source::Source;
@@ -57,7 +57,7 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
     let source = setup::source(settings)?;
     // Before the first run there is no mirror.
     let is_there = settings.mirror.exists();
-    let mirror = is_there.then(|| store::open_untouched(&settings.mirror)).transpose()?;
+    let mirror = is_there.then(|| open::untouched(&settings.mirror)).transpose()?;
     let (streams, outcome) = settled(&source, settings, mirror.as_ref()).await?;
     let mut plan = Plan {
         streams: Vec::new(),

@@ -7,10 +7,10 @@ use rusqlite::Connection;
 use super::question;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::Lane;
 use crate::mirror::forecast::{self, ListsForecast};
-use crate::mirror::partitions;
+use crate::mirror::silence;
 use crate::mirror::stream_state;
+use crate::mirror::walk_key::Lane;
 use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate::{self, Estimate, KnownStream, NightEstimate, SampledPart};
@@ -44,7 +44,7 @@ pub fn lists(
 /// records.
 pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
     let unasked = !without_sign::asks_for_signs(source, stream)?;
-    partitions::silence(connection, stream, unasked)
+    silence::of_stream(connection, stream, unasked)
         .map(|silence| silence.lists)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")).caused_by(&e))
 }

@@ -8,7 +8,8 @@ use super::{Cursor, Stage, step};
 use crate::discovery::fetch_by_id::{RecordLookup, look_up};
 use crate::discovery::negotiate::Negotiation;
 use crate::error::Result;
-use crate::mirror::deletions::{self as stored, Suspect};
+use crate::mirror::deletions as stored;
+use crate::mirror::suspects::{self, Suspect};
 use crate::policy::{self, Action};
 use crate::sync::{Context, dialect};
 
@@ -155,7 +156,7 @@ impl<'c> Asking<'c> {
         // An orphan that exists stays an orphan until a list shows it, because it stands in no known list now.
         let there: Vec<String> = there.filter(|_| !are_orphans).collect();
         if !there.is_empty() {
-            stage.call(move |w, of| stored::clear_suspects(w, of.stream, &there)).await?;
+            stage.call(move |w, of| suspects::clear(w, of.stream, &there)).await?;
         }
         self.found.extend(answered);
         Ok(())

@@ -6,8 +6,9 @@ use super::Stage;
 use super::judge::{Concluded, Refusal};
 use crate::delete_limit::Refused;
 use crate::error::Result;
-use crate::mirror::deletions::{self as stored, BATCH};
+use crate::mirror::deletions as stored;
 use crate::mirror::left_over;
+use crate::mirror::suspects::BATCH;
 
 impl Stage<'_> {
     /// Deletes the records that are left over, and the records that belong to them, if that is allowed. Otherwise

@@ -4,7 +4,7 @@ use crate::delete_limit::Refused;
 use crate::dialect::NotFound;
 use crate::discovery::fetch_by_id::RecordLookup;
 use crate::error::{Error, Kind, quote};
-use crate::mirror::deletions::{Parent, Suspect};
+use crate::mirror::suspects::{Parent, Suspect};
 use crate::quantity::counted;
 use crate::streams::Stream;
 

@@ -38,12 +38,13 @@ use self::judge::{Concluded, DeletionEvidence, Refusal, judge};
 use super::Context;
 use crate::delete_limit::{LEAST, Refused};
 use crate::error::Result;
-use crate::mirror::deletions::{self as stored, BATCH, JudgedStream, Suspect};
+use crate::mirror::deletions as stored;
 use crate::mirror::left_over::{self, LeftOver};
 use crate::mirror::orphans as stored_orphans;
 use crate::mirror::refusals::{self, Unsettled};
 use crate::mirror::settings;
 use crate::mirror::store::Writer;
+use crate::mirror::suspects::{self, BATCH, JudgedStream, Suspect};
 use crate::streams::{self, Stream};
 
 /// The largest number of ids of refused deletions that are reported.
@@ -72,7 +73,7 @@ impl<'c> Concluding<'c> {
         if let Some(child) = stage.child {
             stage.call(move |w, of| stored_orphans::leave_the_rest(w, of.run, of.stream, child)).await?;
         }
-        stage.call(stored::suspect).await?;
+        stage.call(suspects::mark).await?;
         self.asking.ask(&stage, streams_left).await
     }
 
@@ -212,7 +213,7 @@ impl<'c> Stage<'c> {
     async fn page(&self, cursor: &mut Cursor) -> Result<Option<Vec<Suspect>>> {
         let from = cursor.behind.clone();
         let page = match self.parent.filter(|_| cursor.at_orphans) {
-            None => self.call(move |w, of| stored::suspects(w, of, from.as_ref(), BATCH)).await?,
+            None => self.call(move |w, of| suspects::list(w, of, from.as_ref(), BATCH)).await?,
             Some(parent) => {
                 self.call(move |w, of| stored_orphans::orphans(w, of, parent, from.as_ref(), BATCH)).await?
             }

@@ -7,7 +7,7 @@
 
 use crate::error::Result;
 use crate::mirror::audits::{self, Audited};
-use crate::mirror::checkpoint::Lane;
+use crate::mirror::walk_key::Lane;
 use crate::streams::Stream;
 use crate::sync::Context;
 

@@ -5,8 +5,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::error::Result;
-use crate::mirror::checkpoint::Lane;
-use crate::mirror::partitions;
+use crate::mirror::silence;
+use crate::mirror::walk_key::Lane;
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::streams::Stream;
@@ -42,7 +42,7 @@ pub async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> 
         return Ok(());
     }
     let unasked = !asks_for_signs(&context.source, child)?;
-    let silence = context.mirror.call(move |w| w.transaction(|t| partitions::silence(t, child, unasked))).await?;
+    let silence = context.mirror.call(move |w| w.transaction(|t| silence::of_stream(t, child, unasked))).await?;
     context.silence_is_empty.store(silence.is_empty, Ordering::Relaxed);
     if let Some(cost) = cost_of_silence(&context.source, silence.lists.len()) {
         tracing::warn!(stream = %child, "{cost}");

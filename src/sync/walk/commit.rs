@@ -4,9 +4,11 @@ use std::collections::HashSet;
 
 use super::disputes;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{Advance, Checkpoint, WalkKey};
-use crate::mirror::records::{self, Landed, Landing, Moments};
+use crate::mirror::checkpoint::{Advance, Checkpoint};
+use crate::mirror::landing::{Landed, Landing, Moments};
+use crate::mirror::records;
 use crate::mirror::reread::Remembered;
+use crate::mirror::walk_key::WalkKey;
 use crate::progress::add;
 use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;

@@ -9,9 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Kind, Result, quote};
-use crate::mirror::checkpoint::{self, WalkKey};
+use crate::mirror::checkpoint;
+use crate::mirror::landing::{Dispute, Landing};
 use crate::mirror::parents as stored;
-use crate::mirror::records::{Dispute, Landing};
+use crate::mirror::walk_key::WalkKey;
 use crate::set_aside::{SetAside, What};
 use crate::source::query::{Question, Select, Start};
 use crate::sync::Context;

@@ -4,8 +4,9 @@
 use super::isolate::filled;
 use super::{Collect, Shown};
 use crate::error::Result;
-use crate::mirror::checkpoint::{self, WalkKey};
+use crate::mirror::checkpoint;
 use crate::mirror::reread::RowRange;
+use crate::mirror::walk_key::WalkKey;
 use crate::source::query::{Question, Select, Start};
 use crate::sync::Context;
 

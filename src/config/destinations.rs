@@ -10,10 +10,11 @@ use super::postgres::postgres;
 use super::settings::Flags;
 use super::{env, values};
 use crate::destinations::compression::Compression;
+use crate::destinations::csv_options::CsvOptions;
 use crate::destinations::location::{StoreLocation, canonical};
 #[cfg(feature = "parquet")]
 use crate::destinations::parquet;
-use crate::destinations::{Content, DestinationTerms, csv, jsonl};
+use crate::destinations::{Content, DestinationTerms, jsonl};
 use crate::error::{Error, Result};
 
 /// The settings of one destination: what it is given, and where and how that is written.
@@ -80,7 +81,7 @@ impl Target {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum FileFormat {
-    Csv(csv::CsvOptions),
+    Csv(CsvOptions),
     Jsonl(jsonl::JsonlOptions),
     #[cfg(feature = "parquet")]
     Parquet(parquet::ParquetOptions),
@@ -268,7 +269,7 @@ fn csv_options(
     i: usize,
     d: &job::DestinationTable,
     compression: Compression,
-) -> Result<csv::CsvOptions> {
+) -> Result<CsvOptions> {
     let delimiter = p.pick(&key(i, "delimiter"), None, d.delimiter.clone(), ",".into());
     let delimiter = match delimiter.as_bytes() {
         [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
@@ -278,7 +279,7 @@ fn csv_options(
     };
     let line_end = p.pick(&key(i, "line_end"), None, d.line_end, job::LineEnd::Lf);
     let formula_safe = p.pick(&key(i, "formula_safe"), None, d.formula_safe, false);
-    Ok(csv::CsvOptions { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
+    Ok(CsvOptions { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::one_account::run_settings;
 use super::one_run::Common;
-use super::run::run_settings;
 use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::one_account::run_settings;
 use super::one_run::Common;
-use crate::config::settings::{Flags, Settings};
+use crate::config::flags::Flags;
+use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::destination_keys::{key, retry_for};
+use super::flags::Flags;
 use super::job::{self, Job};
 use super::origin::{Origin, Picker};
 #[cfg(feature = "postgres")]
 use super::postgres::postgres;
-use super::settings::Flags;
 use super::{env, values};
 use crate::destinations::compression::Compression;
 use crate::destinations::csv_options::CsvOptions;
@@ -43,9 +44,6 @@ pub enum Target {
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::destinations::postgres::PostgresOptions>),
 }
-
-/// The longest `retry_for` that a job may set, because a repeated request keeps the signature of its first attempt.
-const RETRY_AT_MOST: Duration = Duration::from_secs(300);
 
 /// The default of `max_files`, the number of change files that a stream may have.
 const MAX_FILES: usize = 100;
@@ -115,7 +113,7 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
             publish_always: publish == job::Publish::Always,
         };
         let target = match d.kind {
-            job::DestinationKind::Postgres => postgres(p, i, d, flags)?,
+            job::DestinationKind::Postgres => database(p, i, d, flags)?,
             job::DestinationKind::Csv | job::DestinationKind::Jsonl | job::DestinationKind::Parquet => {
                 files(p, i, d, terms, flags)?
             }
@@ -127,20 +125,6 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
         all.push(DestinationSettings { terms, target });
     }
     Ok(all)
-}
-
-pub(super) fn key(i: usize, name: &str) -> String {
-    format!("destination[{i}].{name}")
-}
-
-/// Reads `retry_for`: how long failed operations on an object store or a database are repeated. `i` and `d` are the
-/// destination's number and table. `usual` is the default.
-pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, usual: &str) -> Result<Duration> {
-    let lasts = p.duration(&key(i, "retry_for"), d.retry_for.as_ref(), usual)?;
-    if lasts > RETRY_AT_MOST {
-        return Err(Error::usage(format!("{}: {}: it may be 5m at most", p.place, key(i, "retry_for"))));
-    }
-    Ok(lasts)
 }
 
 /// Turns a `[[destination]]` table of a kind that writes files into settings. `i` and `d` are the destination's
@@ -256,8 +240,13 @@ fn parquet_options(place: &str, _: Compression) -> Result<FileFormat> {
     )))
 }
 
+#[cfg(feature = "postgres")]
+fn database(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, flags: &Flags) -> Result<Target> {
+    Ok(Target::Postgres(Box::new(postgres(p, i, d, flags)?)))
+}
+
 #[cfg(not(feature = "postgres"))]
-fn postgres(p: &Picker<'_>, i: usize, _: &job::DestinationTable, _: &Flags) -> Result<Target> {
+fn database(p: &Picker<'_>, i: usize, _: &job::DestinationTable, _: &Flags) -> Result<Target> {
     Err(Error::usage(format!(
         "{}: destination[{i}]: this build has no PostgreSQL: build it with the feature \"postgres\", or deliver csv or jsonl",
         p.place

@@ -166,7 +166,7 @@
 //! | `src/dialect/qpien.toml` | `[streams.STREAM]` | `the_shipped_dialect_asks_for_documented_columns_only` |
 //! | `src/discovery/names.rs` | its nouns, and its operation if that is not `getNOUNList` | compiler, `the_first_guess_at_a_list_is_what_the_shipped_dialect_asks` |
 //! | `src/sandbox/dialects/default.graphql` | its operation and its type | `a_walk_shows_the_truth`, `every_documented_column_is_in_the_default_schema` |
-//! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/changes/drift.rs`, `src/sandbox/graphql/object.rs`, `src/sandbox/account/nested.rs` | its list, its number of records, its ids | compiler |
+//! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/account/object.rs`, `src/sandbox/account/fields.rs`, `src/sandbox/account/nested.rs` | its list, its number of records, its ids | compiler |
 //! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in one of them, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values` |
 //! | `src/sandbox/api.rs`, `src/sandbox/account/truth.rs` | in the tests, how it is walked and how many records it has | compiler |
 //! | `jobs/full-backfill.toml` | its name | `a_job_that_names_no_streams_reads_the_default_ones_and_the_full_backfill_reads_all` |

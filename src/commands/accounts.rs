@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinSet};
 use tracing::Instrument as _;
 
+use super::one_account::run_settings;
 use super::one_run::Common;
-use super::run::run_settings;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::lock;

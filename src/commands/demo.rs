@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::one_account::run_settings;
 use super::one_run::Common;
-use super::run::run_settings;
-use crate::config::settings::{Flags, Settings};
+use crate::config::flags::Flags;
+use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;

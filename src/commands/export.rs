@@ -4,7 +4,8 @@
 use super::accounts;
 use super::overlap::apart;
 use crate::cli::ExportArgs;
-use crate::config::settings::{Flags, Settings};
+use crate::config::flags::Flags;
+use crate::config::settings::Settings;
 use crate::delivery::{deliver, offer};
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind, Result};

@@ -8,6 +8,7 @@ pub mod check;
 pub mod demo;
 pub mod discover;
 pub mod export;
+mod one_account;
 mod one_run;
 mod overlap;
 pub mod plan;

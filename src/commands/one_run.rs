@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::box_size::{BoxSize, Ran};
 use super::overlap::apart;
 use super::{box_size, setup};
-use crate::config::mask::MaskAt;
+use crate::config::job::MaskAt;
 use crate::config::settings::Settings;
 use crate::delivery::deliver;
 use crate::delivery::deliver::Destinations;

@@ -5,7 +5,7 @@ use crate::config::values;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::sandbox;
-use crate::sandbox::changes::drift;
+use crate::sandbox::changes::drift_settings::{DriftSettings, ListOrder};
 use crate::sandbox::faults::adversary::Adversary;
 use crate::sandbox::{SandboxOptions, faults, start};
 use crate::say;
@@ -113,20 +113,20 @@ fn adversaries(names: &[String]) -> Result<Vec<Adversary>> {
     names.iter().map(one).collect()
 }
 
-fn drifting(text: &str, order: &str, adversaries: &[Adversary]) -> Result<drift::DriftSettings> {
+fn drifting(text: &str, order: &str, adversaries: &[Adversary]) -> Result<DriftSettings> {
     let wrong = || Error::usage(format!("--drift {text} is not RATE or RATE:SEED, for example 0.5 or 0.5:7"));
     let (rate, seed) = text.split_once(':').unwrap_or((text, "1"));
-    let order = drift::ListOrder::named(&order.replace('-', "_")).ok_or_else(|| {
+    let order = ListOrder::named(&order.replace('-', "_")).ok_or_else(|| {
         Error::usage(format!("--order {order} is none of newest-first, oldest-first, anywhere, by-change"))
     })?;
     let rate: f64 = rate.parse().map_err(|_| wrong())?;
     let seed = seed.parse().map_err(|_| wrong())?;
-    Ok(drift::DriftSettings {
+    Ok(DriftSettings {
         seed,
         rate,
         order,
         bulk_deletes: adversaries.contains(&Adversary::BulkDeletes),
         leaps: adversaries.contains(&Adversary::MovedAnchor),
-        ..drift::DriftSettings::default()
+        ..DriftSettings::default()
     })
 }

@@ -2,7 +2,8 @@
 
 use crate::cli::JobArgs;
 use crate::config::env;
-use crate::config::settings::{Flags, Settings};
+use crate::config::flags::Flags;
+use crate::config::settings::Settings;
 use crate::error::Result;
 use crate::source::Source;
 use crate::source::rate_limit::Budget;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::accounts;
 use crate::cli::StatusArgs;
-use crate::config::settings::{Flags, Settings};
+use crate::config::flags::Flags;
+use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::changes::MirrorView;
 use crate::mirror::stream_state::standing;

@@ -11,14 +11,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use toml::Spanned;
 
 use super::credential;
 use super::env;
-use super::job::{self, Job};
-use super::settings::Flags;
+use super::flags::Flags;
+use super::job::{self, AccountTable, Job};
 use super::shard::Shard;
-use super::text_file;
+use super::{text_file, toml_error};
 use crate::error::{Error, Result};
 
 /// The placeholder for an account's name in paths.
@@ -30,18 +29,6 @@ const LONGEST: usize = 100;
 
 /// The default of `accounts_at_once`, the number of accounts that run at the same time.
 pub const AT_ONCE: u32 = 8;
-
-/// An `[[account]]` table as the user wrote it, before defaults and checks.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct AccountTable {
-    pub name: Spanned<String>,
-    pub client_id: String,
-    pub client_secret: String,
-    pub endpoint: Option<String>,
-    pub requests_per_minute: Option<u32>,
-}
 
 /// The content of the file that the job's `accounts` key names.
 #[derive(Deserialize)]
@@ -126,7 +113,7 @@ fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
         let shown = file.display().to_string();
         let text = text_file::read(&file)
             .map_err(|e| Error::usage(format!("{place}: accounts: the file {shown}: {e}")).caused_by(&e))?;
-        let Listed { account } = toml::from_str(&text).map_err(|e| job::wrong(&text, &shown, &e))?;
+        let Listed { account } = toml::from_str(&text).map_err(|e| toml_error::wrong(&text, &shown, &e))?;
         all.extend(found(account, &text, &shown));
     }
     if all.is_empty() {
@@ -161,7 +148,7 @@ fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
 
 fn found(accounts: Vec<AccountTable>, text: &str, place: &str) -> Vec<Found> {
     let located = |account: AccountTable| {
-        let place = format!("{place}:{}", job::line_of(text, account.name.span().start));
+        let place = format!("{place}:{}", toml_error::line_of(text, account.name.span().start));
         Found { account, place }
     };
     accounts.into_iter().map(located).collect()
@@ -303,7 +290,7 @@ fn of_account(job: &Job, account: &AccountTable) -> Job {
 /// Returns the file and line of a job key, for error messages. Keys of array tables get no line, because this module
 /// cannot find out which of the tables is meant.
 fn at(text: &str, place: &str, key: &str) -> String {
-    let line = job::line_of_path(text, key).filter(|_| !key.contains('['));
+    let line = toml_error::line_of_path(text, key).filter(|_| !key.contains('['));
     format!("{place}{}", line.map(|line| format!(":{line}")).unwrap_or_default())
 }
 

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::destination_keys::{key, retry_for};
+use super::flags::Flags;
 use super::job::{self, Job};
 use super::origin::{Origin, Picker};
 #[cfg(feature = "postgres")]
 use super::postgres::postgres;
-use super::settings::Flags;
 use super::{env, values};
 use crate::destinations::compression::Compression;
+use crate::destinations::csv_options::CsvOptions;
 use crate::destinations::location::{StoreLocation, canonical};
 #[cfg(feature = "parquet")]
 use crate::destinations::parquet;
-use crate::destinations::{Content, DestinationTerms, csv, jsonl};
+use crate::destinations::{Content, DestinationTerms, jsonl};
 use crate::error::{Error, Result};
 
 /// The settings of one destination: what it is given, and where and how that is written.
@@ -42,9 +44,6 @@ pub enum Target {
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::destinations::postgres::PostgresOptions>),
 }
-
-/// The longest `retry_for` that a job may set, because a repeated request keeps the signature of its first attempt.
-const RETRY_AT_MOST: Duration = Duration::from_secs(300);
 
 /// The default of `max_files`, the number of change files that a stream may have.
 const MAX_FILES: usize = 100;
@@ -80,7 +79,7 @@ impl Target {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum FileFormat {
-    Csv(csv::CsvOptions),
+    Csv(CsvOptions),
     Jsonl(jsonl::JsonlOptions),
     #[cfg(feature = "parquet")]
     Parquet(parquet::ParquetOptions),
@@ -114,7 +113,7 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
             publish_always: publish == job::Publish::Always,
         };
         let target = match d.kind {
-            job::DestinationKind::Postgres => postgres(p, i, d, flags)?,
+            job::DestinationKind::Postgres => database(p, i, d, flags)?,
             job::DestinationKind::Csv | job::DestinationKind::Jsonl | job::DestinationKind::Parquet => {
                 files(p, i, d, terms, flags)?
             }
@@ -126,20 +125,6 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
         all.push(DestinationSettings { terms, target });
     }
     Ok(all)
-}
-
-pub(super) fn key(i: usize, name: &str) -> String {
-    format!("destination[{i}].{name}")
-}
-
-/// Reads `retry_for`: how long failed operations on an object store or a database are repeated. `i` and `d` are the
-/// destination's number and table. `usual` is the default.
-pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, usual: &str) -> Result<Duration> {
-    let lasts = p.duration(&key(i, "retry_for"), d.retry_for.as_ref(), usual)?;
-    if lasts > RETRY_AT_MOST {
-        return Err(Error::usage(format!("{}: {}: it may be 5m at most", p.place, key(i, "retry_for"))));
-    }
-    Ok(lasts)
 }
 
 /// Turns a `[[destination]]` table of a kind that writes files into settings. `i` and `d` are the destination's
@@ -255,8 +240,13 @@ fn parquet_options(place: &str, _: Compression) -> Result<FileFormat> {
     )))
 }
 
+#[cfg(feature = "postgres")]
+fn database(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, flags: &Flags) -> Result<Target> {
+    Ok(Target::Postgres(Box::new(postgres(p, i, d, flags)?)))
+}
+
 #[cfg(not(feature = "postgres"))]
-fn postgres(p: &Picker<'_>, i: usize, _: &job::DestinationTable, _: &Flags) -> Result<Target> {
+fn database(p: &Picker<'_>, i: usize, _: &job::DestinationTable, _: &Flags) -> Result<Target> {
     Err(Error::usage(format!(
         "{}: destination[{i}]: this build has no PostgreSQL: build it with the feature \"postgres\", or deliver csv or jsonl",
         p.place
@@ -268,7 +258,7 @@ fn csv_options(
     i: usize,
     d: &job::DestinationTable,
     compression: Compression,
-) -> Result<csv::CsvOptions> {
+) -> Result<CsvOptions> {
     let delimiter = p.pick(&key(i, "delimiter"), None, d.delimiter.clone(), ",".into());
     let delimiter = match delimiter.as_bytes() {
         [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
@@ -278,7 +268,7 @@ fn csv_options(
     };
     let line_end = p.pick(&key(i, "line_end"), None, d.line_end, job::LineEnd::Lf);
     let formula_safe = p.pick(&key(i, "formula_safe"), None, d.formula_safe, false);
-    Ok(csv::CsvOptions { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
+    Ok(CsvOptions { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
 }
 
 #[cfg(test)]

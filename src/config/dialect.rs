@@ -5,10 +5,9 @@ use std::path::Path;
 
 use toml::Table;
 
-use super::env;
-use super::job::{self, DialectSetting, ExtraFields, Job};
+use super::job::{DialectSetting, ExtraFields, Job};
 use super::origin::{Origin, Picker};
-use super::text_file;
+use super::{env, text_file, toml_error};
 use crate::dialect::{Dialect, DialectLayer, WrongLine};
 use crate::error::{Error, Result};
 
@@ -28,7 +27,7 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLaye
             let name = env::expand(name, &format!("{place}: source.dialect"))?;
             let text = text_file::read(Path::new(&name))
                 .map_err(|e| Error::usage(format!("{place}: source.dialect: the file {name}: {e}")).caused_by(&e))?;
-            let table: Table = text.parse().map_err(|e: toml::de::Error| job::wrong(&text, &name, &e))?;
+            let table: Table = text.parse().map_err(|e: toml::de::Error| toml_error::wrong(&text, &name, &e))?;
             read(table, collects, |wrong| located(wrong, &text, &name, ""))
         }
     }
@@ -57,9 +56,9 @@ fn located(wrong: &WrongLine, text: &str, place: &str, below: &str) -> Error {
     let unknown = unknown.filter(|_| !dropped);
     let whole = [below.trim_end_matches('.'), path, unknown.unwrap_or_default()];
     let whole: Vec<&str> = whole.into_iter().filter(|part| !part.is_empty()).collect();
-    let line = job::line_of_path(text, &whole.join(".")).map(|l| format!(":{l}")).unwrap_or_default();
+    let line = toml_error::line_of_path(text, &whole.join(".")).map(|l| format!(":{l}")).unwrap_or_default();
     let key = if unknown.is_some() || path.is_empty() { String::new() } else { format!(" {path}:") };
-    let what = job::plain(what);
+    let what = toml_error::plain(what);
     let what = if dropped { what.replacen("unknown key", "there is no field", 1) } else { what };
     Error::usage(format!("{place}{line}: [source.dialect]{key} {what}"))
 }

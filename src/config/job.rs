@@ -2,13 +2,13 @@
 //! error about a wrong key names its line and the nearest right key. A new key is declared here, and its default in
 //! [`super::settings`].
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
-use super::accounts::AccountTable;
-use super::mask::{MaskAt, MaskTable};
-use super::text_file;
+use super::{text_file, toml_error};
 use crate::error::{Error, Result};
 
 /// A job file as the user wrote it, before defaults and checks.
@@ -42,6 +42,18 @@ pub enum Mode {
     Backfill,
     /// Reads the current state again in each run, but skips what is known to be unchanged.
     Incremental,
+}
+
+/// An `[[account]]` table as the user wrote it, before defaults and checks.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct AccountTable {
+    pub name: Spanned<String>,
+    pub client_id: String,
+    pub client_secret: String,
+    pub endpoint: Option<String>,
+    pub requests_per_minute: Option<u32>,
 }
 
 /// The `[source]` table as the user wrote it: the endpoint, the key, limits and how lists are read.
@@ -207,6 +219,31 @@ pub enum CompressionSetting {
     Zstd,
 }
 
+/// How a job says that a value is masked: `drop` makes it null, `hmac` replaces it by a keyed hash, `redact` replaces
+/// it by `[redacted]`, and `keep` leaves it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Mask {
+    Drop,
+    Hmac,
+    Redact,
+    Keep,
+}
+
+/// Where masks are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskAt {
+    /// Masks records when they are delivered. The mirror holds the original values.
+    Delivery,
+    /// Masks records before they are stored in the mirror. The original values are stored nowhere.
+    Landing,
+}
+
+/// The `[mask.STREAM]` tables: for each stream's name, the mask of each column or path.
+pub type MaskTable = BTreeMap<String, BTreeMap<String, Mask>>;
+
 impl Job {
     /// Reads and parses the job file at `path`. Returns the job and the file's text.
     pub fn read(path: &Path) -> Result<(Job, String)> {
@@ -218,84 +255,7 @@ impl Job {
 
     /// Parses the text of a job file. `place` names the file in error messages.
     pub fn parse(text: &str, place: &str) -> Result<Job> {
-        toml::from_str(text).map_err(|e| wrong(text, place, &e))
-    }
-}
-
-/// Turns a TOML error into an error with the line's number, and with the key if its value is wrong. `text` is the
-/// parsed text, and `place` names its file. The message never quotes a value that could be a secret.
-pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
-    let Some(span) = error.span() else {
-        return Error::usage(format!("{place}: {}", plain(error.message())));
-    };
-    let line = line_of(text, span.start);
-    let of_value = error.message().starts_with("invalid ") || error.message().starts_with("unknown variant");
-    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
-    // The value may be a secret, or an address that contains one, so it is never quoted.
-    if error.message().starts_with("invalid type") && error.message().contains("expected a string") {
-        let before = text.get(..span.start).unwrap_or_default().trim_end();
-        let own =
-            before.strip_suffix('=').and_then(|before| before.rsplit(['\n', ',', '{', '[']).next()).map(str::trim);
-        let key = own.or(key).map(|key| format!("{key}: ")).unwrap_or_default();
-        return Error::usage(format!("{place}:{line}: {key}must be text in quotes"));
-    }
-    let key = key.filter(|_| of_value).map(|key| format!("{key}: ")).unwrap_or_default();
-    Error::usage(format!("{place}:{line}: {key}{}", plain(error.message())))
-}
-
-/// Returns the line number, from 1, of the key with this dotted path. If the key is missing, returns the line of the
-/// nearest table or key above it, or `None` if there is none.
-pub fn line_of_path(text: &str, path: &str) -> Option<usize> {
-    let segments = |dotted: &str| -> Vec<String> {
-        dotted.split('.').map(|part| part.trim().trim_matches(['"', '\'']).to_owned()).collect()
-    };
-    let (sought, mut table, mut best) = (segments(path), Vec::new(), None);
-    for (at, line) in text.lines().enumerate() {
-        let line = line.trim();
-        let here = if let Some(header) = line.strip_prefix('[') {
-            table = segments(header.split(']').next().unwrap_or_default().trim_start_matches('['));
-            table.clone()
-        } else if let Some((key, _)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
-            [&table[..], &segments(key)].concat()
-        } else {
-            continue;
-        };
-        let longer = best.is_none_or(|(length, _)| here.len() > length);
-        if sought.starts_with(&here) && longer {
-            best = Some((here.len(), at + 1));
-        }
-    }
-    best.map(|(_, line)| line)
-}
-
-/// Returns the number, from 1, of the line that holds the byte at `offset`.
-pub fn line_of(text: &str, offset: usize) -> usize {
-    text[..offset.min(text.len())].matches('\n').count() + 1
-}
-
-/// Turns an error message of serde into plain words. If a name was mistyped, suggests the nearest right one.
-pub fn plain(message: &str) -> String {
-    // serde names types as Rust does.
-    let message = &message.replace("expected u32", "expected a whole number, 0 or more");
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let first_line = message.lines().next().unwrap_or(message);
-    if !(message.starts_with("unknown field") || message.starts_with("unknown variant")) {
-        return first_line.to_owned();
-    }
-    let Some(wrong) = quoted.next() else {
-        return first_line.to_owned();
-    };
-    let of_value = message.starts_with("unknown variant");
-    let what = if of_value { "value" } else { "key" };
-    let known: Vec<&str> = quoted.collect();
-    let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)));
-    let all = format!("known here: {}", known.join(", "));
-    match nearest {
-        Some(near) if strsim::jaro_winkler(wrong, near) > 0.75 => {
-            let all = if of_value { format!(" ({all})") } else { String::new() };
-            format!("unknown {what} `{wrong}`; did you mean `{near}`?{all}")
-        }
-        _ => format!("unknown {what} `{wrong}`; {all}"),
+        toml::from_str(text).map_err(|e| toml_error::wrong(text, place, &e))
     }
 }
 
@@ -345,21 +305,6 @@ mod tests {
         assert_eq!(inline, "j.toml:1: client_secret: must be text in quotes");
         let array = refused("account = [\n  { name = \"a\",\n    client_id = \"a\", client_secret = 888123888 }\n]\n");
         assert!(!array.contains("888123888"), "{array}");
-    }
-
-    #[test]
-    fn a_path_is_found_wherever_it_is_written() {
-        let text = "name = \"x\"\n[source]\na.b = 1\n[source.dialect.list]\n# size = 1\nsize = \"n\"\n[other]\nin = { line = 1 }\n";
-        for (path, line) in [
-            ("source.a.b", 3),
-            ("source.dialect.list.size", 6),
-            ("source.dialect.list.none", 4),
-            ("other.in.line", 8),
-            ("name", 1),
-        ] {
-            assert_eq!(line_of_path(text, path), Some(line), "{path}");
-        }
-        assert_eq!(line_of_path(text, "nothing"), None);
     }
 
     #[test]

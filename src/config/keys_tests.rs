@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use super::flags::Flags;
 use super::job::Job;
 use super::origin::Origin;
-use super::settings::{Flags, Settings};
+use super::settings::Settings;
 
 /// The tables of a job file that have a fixed set of keys.
 const TABLES: [&str; 5] = ["", "source", "mirror", "destination", "account"];

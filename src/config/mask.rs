@@ -1,39 +1,14 @@
 //! `mask_at` and `[mask.STREAM]`: which values are masked, how, and where.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use super::job::{self, Job};
+use super::job::{Job, Mask, MaskAt};
 use super::origin::{Origin, Picker};
-use super::{env, settings};
+use super::stream_names::stream_named;
+use super::{env, toml_error};
 use crate::error::{Error, Result};
 use crate::record::mask;
 use crate::record::mask::{Flag, Masks, Rule, Treatment};
 use crate::secret::Secret;
 use crate::streams::{self, ColumnKind, Stream};
-
-/// How a job says that a value is masked: `drop` makes it null, `hmac` replaces it by a keyed hash, `redact` replaces
-/// it by `[redacted]`, and `keep` leaves it as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Mask {
-    Drop,
-    Hmac,
-    Redact,
-    Keep,
-}
-
-/// Where masks are applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MaskAt {
-    /// Masks records when they are delivered. The mirror holds the original values.
-    Delivery,
-    /// Masks records before they are stored in the mirror. The original values are stored nowhere.
-    Landing,
-}
 
 impl MaskAt {
     /// Returns the fingerprint ([`Masks::fingerprint`]) of the masks that are applied before records are stored in
@@ -49,9 +24,6 @@ impl MaskAt {
     }
 }
 
-/// The `[mask.STREAM]` tables: for each stream's name, the mask of each column or path.
-pub type MaskTable = BTreeMap<String, BTreeMap<String, Mask>>;
-
 /// The fewest characters of a mask key. A shorter key could be found by trying all possible keys.
 const LEAST_KEY: usize = 16;
 
@@ -61,7 +33,7 @@ pub fn masks(p: &mut Picker<'_>, job: &Job) -> Result<(Masks, MaskAt)> {
     let at = p.pick("mask_at", None, job.mask_at, MaskAt::Delivery);
     let mut masks = Masks::default();
     for (name, columns) in &job.mask {
-        let stream = settings::stream_named(name, &format!("{}: [mask.{name}]", p.place))?;
+        let stream = stream_named(name, &format!("{}: [mask.{name}]", p.place))?;
         for (path, mask) in columns {
             let how = match mask {
                 Mask::Keep => continue,
@@ -113,7 +85,7 @@ fn check(stream: Stream, path: &[String], how: Treatment) -> std::result::Result
     let Some(found) = stream.columns().iter().find(|c| c.name == column) else {
         let known: Vec<String> =
             stream.columns().iter().map(|c| c.name).chain(["_extra"]).map(|n| format!("`{n}`")).collect();
-        let what = job::plain(&format!("unknown field `{column}`, expected one of {}", known.join(", ")));
+        let what = toml_error::plain(&format!("unknown field `{column}`, expected one of {}", known.join(", ")));
         return Err(what.replacen("unknown key", "there is no column", 1));
     };
     match (found.kind, below) {
@@ -134,14 +106,15 @@ fn check(stream: Stream, path: &[String], how: Treatment) -> std::result::Result
 }
 
 fn wrong(p: &Picker<'_>, stream: Stream, path: &[String], what: &str) -> Error {
-    let line = job::line_of_path(p.text, &format!("mask.{stream}.{}", path.join(".")));
+    let line = toml_error::line_of_path(p.text, &format!("mask.{stream}.{}", path.join(".")));
     let line = line.map(|l| format!(":{l}")).unwrap_or_default();
     Error::usage(format!("{}{line}: [mask.{stream}] {what}", p.place))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::{Flags, Settings};
+    use super::super::flags::Flags;
+    use super::super::settings::Settings;
     use super::*;
 
     const KEY: &str = "[source]\nclient_id = \"id\"\nclient_secret = \"s\"\n";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{env, job, values};
+use super::{env, toml_error, values};
 use crate::error::{Error, Result};
 
 /// Where the value of a setting came from.
@@ -62,7 +62,7 @@ impl Picker<'_> {
         let place = if let Some((flag, _)) = flag {
             flag.to_owned()
         } else {
-            let line = job::line_of_path(self.text, key).map(|line| format!(":{line}")).unwrap_or_default();
+            let line = toml_error::line_of_path(self.text, key).map(|line| format!(":{line}")).unwrap_or_default();
             format!("{}{line}: {key}", self.place)
         };
         Err(Error::usage(format!("{place} = {value}: it must be {bounds}")))

@@ -1,11 +1,11 @@
 //! `kind = "postgres"`: reads the URL and the schema of a PostgreSQL destination from the job file. The URL may
 //! contain a password and is never shown.
 
-use super::destinations::{Target, key, retry_for};
+use super::destination_keys::{key, retry_for};
 use super::env;
+use super::flags::Flags;
 use super::job;
 use super::origin::{Origin, Picker};
-use super::settings::Flags;
 use crate::destinations::postgres::address::Address;
 use crate::destinations::postgres::{PostgresOptions, TombstoneRows};
 use crate::error::{Error, Result};
@@ -15,7 +15,12 @@ const LONGEST: usize = 63;
 
 /// Turns a `[[destination]]` table with `kind = "postgres"` into settings. `i` and `d` are the destination's number
 /// and table.
-pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, flags: &Flags) -> Result<Target> {
+pub(super) fn postgres(
+    p: &mut Picker<'_>,
+    i: usize,
+    d: &job::DestinationTable,
+    flags: &Flags,
+) -> Result<PostgresOptions> {
     let place = p.place.to_owned();
     let of_files = [
         ("path", d.path.is_some()),
@@ -56,12 +61,13 @@ pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, 
         job::TombstonesSetting::Flag => TombstoneRows::Flag,
     };
     let retry_for = retry_for(p, i, d, "30s")?;
-    Ok(Target::Postgres(Box::new(PostgresOptions { address, schema, tombstones, retry_for })))
+    Ok(PostgresOptions { address, schema, tombstones, retry_for })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::{Flags, Settings};
+    use super::super::destinations::Target;
+    use super::super::settings::Settings;
     use super::*;
     use crate::destinations::Content;
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 use super::accounts::{self, AT_ONCE};
 use super::destinations::{DestinationSettings, destinations};
 use super::dialect::spelled;
-use super::env;
-use super::job::{self, Job, Mode, Retain, SwitchSetting};
-use super::mask::{MaskAt, masks};
+use super::flags::Flags;
+use super::job::{self, Job, MaskAt, Mode, Retain, SwitchSetting};
+use super::mask::masks;
 use super::origin::{Origin, Picker};
 use super::source::source;
+use super::stream_names::streams_named;
 use super::volatile::volatile;
+use super::{env, toml_error};
 use crate::delete_limit::{Deletes, Most};
 use crate::destinations::Content;
 use crate::dialect::{Dialect, DialectLayer};
@@ -23,22 +25,6 @@ use crate::mirror::walk_key::Lane;
 use crate::record::mask::Masks;
 use crate::source::SourceSettings;
 use crate::streams::{self, Stream};
-
-/// The values of command-line flags that override the job file. `None` means that the flag was not given.
-#[derive(Debug, Clone, Default)]
-#[allow(missing_docs)]
-pub struct Flags {
-    pub endpoint: Option<String>,
-    pub mirror: Option<PathBuf>,
-    pub out: Option<PathBuf>,
-    pub requests_per_minute: Option<u32>,
-    pub page_size: Option<u32>,
-    pub allow_deletes: bool,
-    /// `--account`: the chosen accounts. Empty means all.
-    pub accounts: Vec<String>,
-    /// `--shard` as the user typed it, such as `2/5`.
-    pub shard: Option<String>,
-}
 
 /// The effective settings of a job, for one account.
 #[derive(Debug, Clone)]
@@ -144,8 +130,8 @@ fn resolve(
     let mode = p.pick("mode", None, job.mode, Mode::Backfill);
     let default = streams::DEFAULT.iter().map(|s| s.name().to_owned()).collect();
     let streams = p.pick("streams", None, job.streams.clone(), default);
-    let at = job::line_of_path(text, "streams").map_or(place.to_owned(), |line| format!("{place}:{line}"));
-    let streams = chosen(&streams, &at)?;
+    let at = toml_error::line_of_path(text, "streams").map_or(place.to_owned(), |line| format!("{place}:{line}"));
+    let streams = streams_named(&streams, &at)?;
     let accounts_at_once = match &account {
         Some(_) => p.bounded("accounts_at_once", None, job.accounts_at_once, AT_ONCE, (1, 64))?,
         None => 1,
@@ -238,41 +224,6 @@ fn deletes(p: &mut Picker<'_>, job: &job::MirrorTable, flags: &Flags) -> Result<
     let most = Most::read(&most, &format!("{}: mirror.max_deletes", p.place))?;
     let confirm_requests = p.pick("mirror.confirm_requests", None, job.confirm_requests, 50).into();
     Ok(Deletes { on, most, confirm_requests, allowed: flags.allow_deletes })
-}
-
-/// Returns the stream with this name. If there is none, the error suggests the nearest name. `place` says in the
-/// error where the name was read.
-pub(super) fn stream_named(name: &str, place: &str) -> Result<Stream> {
-    let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
-    Stream::named(name).ok_or_else(|| {
-        let near = known.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-        let near = near.filter(|near| strsim::jaro_winkler(name, near) > 0.75);
-        let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        Error::usage(format!("{place}: there is no stream `{name}`{meant} (known: {})", known.join(", ")))
-    })
-}
-
-fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
-    let mut chosen = Vec::new();
-    for name in names {
-        let stream = stream_named(name, place)?;
-        if chosen.contains(&stream) {
-            return Err(Error::usage(format!("{place}: `{name}` stands in streams twice")));
-        }
-        chosen.push(stream);
-    }
-    for stream in &chosen {
-        if let Some(parent) = stream.definition().parent.filter(|p| !chosen.contains(p)) {
-            return Err(Error::usage(format!(
-                "{place}: `{stream}` are asked for by `{parent}`: add \"{parent}\" to streams"
-            )));
-        }
-    }
-    if chosen.is_empty() {
-        return Err(Error::usage(format!("{place}: streams is empty")));
-    }
-    chosen.sort();
-    Ok(chosen)
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::credential::{self, suspicion};
 use super::env;
+use super::flags::Flags;
 use super::job;
 use super::origin::{Origin, Picker};
-use super::settings::Flags;
 use crate::error::{Error, Result};
 use crate::record::volatile::Volatile;
 use crate::secret::Secret;

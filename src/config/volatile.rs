@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::job::{self, ExtraFields, Job};
+use super::job::{ExtraFields, Job};
 use super::origin::{Origin, Picker};
+use super::toml_error;
 use crate::dialect::{Dialect, field_name};
 use crate::error::{Error, Result};
 use crate::record::volatile::Volatile;
@@ -31,10 +32,10 @@ pub fn volatile(p: &mut Picker<'_>, job: &Job, dialect: &Dialect) -> Result<PerS
     let known: Vec<String> = [SIGNED].into_iter().chain(ALL.map(Stream::name)).map(|k| format!("`{k}`")).collect();
     if let Some(key) = table.keys().find(|key| *key != SIGNED && Stream::named(key).is_none()) {
         let what = format!("unknown field `{key}`, expected one of {}", known.join(", "));
-        return Err(wrong(p, key, None, &job::plain(&what)));
+        return Err(wrong(p, key, None, &toml_error::plain(&what)));
     }
     let signed: Option<Signed> = match table.get(SIGNED).cloned().map(Value::try_into) {
-        Some(Err(e)) => return Err(wrong(p, SIGNED, Some(SIGNED), &job::plain(e.message()))),
+        Some(Err(e)) => return Err(wrong(p, SIGNED, Some(SIGNED), &toml_error::plain(e.message()))),
         Some(Ok(signed)) => Some(signed),
         None => None,
     };
@@ -84,21 +85,23 @@ fn check(path: &[String], stream: Stream, dialect: &Dialect, collects: bool) -> 
     }
     let further = asked.into_iter().filter(|name| stream.columns().iter().all(|c| c.name != *name));
     let known: Vec<String> = stream.columns().iter().map(|c| c.name).chain(further).map(|n| format!("`{n}`")).collect();
-    let what = job::plain(&format!("unknown field `{column}`, expected one of {}", known.join(", ")));
+    let what = toml_error::plain(&format!("unknown field `{column}`, expected one of {}", known.join(", ")));
     Err(what.replacen("unknown key", "there is no column", 1))
 }
 
 /// Makes an error about the table, with the line's number. `at` is the key within the table that locates the line.
 /// `key` is put before the message if it is set.
 fn wrong(p: &Picker<'_>, at: &str, key: Option<&str>, what: &str) -> Error {
-    let line = job::line_of_path(p.text, &format!("source.volatile.{at}")).map(|l| format!(":{l}")).unwrap_or_default();
+    let line =
+        toml_error::line_of_path(p.text, &format!("source.volatile.{at}")).map(|l| format!(":{l}")).unwrap_or_default();
     let key = key.map(|key| format!(" {key}:")).unwrap_or_default();
     Error::usage(format!("{}{line}: [source.volatile]{key} {what}", p.place))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::settings::{Flags, Settings};
+    use super::super::flags::Flags;
+    use super::super::settings::Settings;
     use super::*;
 
     const KEY: &str = "[source]\nclient_id = \"id\"\nclient_secret = \"s\"\n";

@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::config::destinations::{DestinationSettings, FileFormat, Target};
-use crate::config::job::Retain;
-use crate::config::mask::MaskAt;
+use crate::config::job::{MaskAt, Retain};
 use crate::config::settings::Settings;
 use crate::delivery::offer;
 use crate::delivery::preflight;

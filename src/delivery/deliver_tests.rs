@@ -1,4 +1,4 @@
-use crate::config::settings::Flags;
+use crate::config::flags::Flags;
 use crate::delivery::deliver::*;
 use crate::destinations::contract_tests::{self, FakeMirror, STREAM};
 use crate::mirror::store::Mirror;

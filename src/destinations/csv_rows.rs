@@ -7,7 +7,7 @@
 use std::io;
 
 use super::cells::Cell;
-use super::csv::CsvOptions;
+use super::csv_options::CsvOptions;
 use super::format::{HashingSink, Rows};
 use super::formula::is_formula;
 use crate::destinations::compression::CompressedWriter;

@@ -3,6 +3,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::destinations::compression::Compression;
 use crate::destinations::contract_tests::FakeMirror;
 use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::contract_tests::{self, FakeMirror, STREAM, Subject, deliver, delivery};
+use super::super::csv_options::CsvOptions;
 use super::super::folder::Folder;
-use super::super::{csv, jsonl};
+use super::super::jsonl;
 use super::*;
 use crate::destinations::compression::Compression;
 use crate::verdict::Verdict;
@@ -17,7 +18,7 @@ struct InFolder {
 }
 
 fn as_csv() -> Box<dyn Format> {
-    Box::new(csv::CsvOptions::default())
+    Box::new(CsvOptions::default())
 }
 
 fn as_jsonl() -> Box<dyn Format> {

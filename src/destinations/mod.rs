@@ -37,6 +37,7 @@ pub mod cells;
 pub mod coerce;
 pub mod compression;
 pub mod csv;
+pub mod csv_options;
 mod csv_rows;
 pub mod files;
 pub mod folder;

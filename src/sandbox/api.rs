@@ -15,7 +15,8 @@ use super::{SandboxOptions, StartError};
 use crate::sandbox::account::data::{GeneratedAccount, Size};
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::account::truth::{ObjectFields, Truth};
-use crate::sandbox::changes::drift::{AccountLists, ListOrder};
+use crate::sandbox::changes::account_lists::AccountLists;
+use crate::sandbox::changes::drift_settings::ListOrder;
 use crate::sandbox::changes::night::{NightChanges, NightReport};
 use crate::sandbox::faults::adversary::Adversaries;
 use crate::sandbox::graphql::outcome::DocumentOutcome;
@@ -293,7 +294,7 @@ mod tests {
     use super::super::faults::Plan;
     use super::*;
     use crate::dialect::{Dialect, field_name};
-    use crate::sandbox::changes::drift;
+    use crate::sandbox::changes::drift_settings::DriftSettings;
 
     const CONTACTS: &str = "_id customer firstName lastName username avatar email phone phoneCountryCode country gender \
                             tags { _id name color } createdAt phoneUsagePermission emailUsagePermission language owner";
@@ -584,7 +585,7 @@ mod tests {
         let run = || {
             let api = api(|o| {
                 o.faults = Plan::named("all").unwrap();
-                o.drift = Some(drift::DriftSettings::default());
+                o.drift = Some(DriftSettings::default());
             });
             let mut token = token(&api);
             for page in 1..40 {

@@ -20,10 +20,11 @@
 //! | What does a query select, and what does it ask? | `graphql/plan.rs`, from `selection.rs` and `question.rs` |
 //! | Where does a page begin? | `account/cursor.rs` |
 //! | How is an answer written? | `graphql/execute.rs`, `members.rs` (an envelope's scalars), `json_writer.rs` |
-//! | How many records, in which order, which ids? | `account/`: `data.rs`, `list.rs`, `all_messages.rs`, `ids.rs` |
-//! | What is in a field? | `graphql/object.rs`; `account/`: `records.rs`, `channels.rs`, `nested.rs` |
+//! | How many records, in which order, which ids? | `account/`: `data.rs`, `list.rs`, `ids.rs` |
+//! | What do the lists hold after changes? | `changes/account_lists.rs` |
+//! | What is in a field? | `account/`: `fields.rs`, then `records.rs`, `channels.rs` or `nested.rs` |
 //! | Where do a field's values come from? | `account/`: `text.rs`, `phrases.rs`, `moment.rs`, all drawn from `rng.rs` |
-//! | What changes while lists are read? | `changes/drift.rs`, `changes/bulk_changes.rs` |
+//! | What changes while lists are read? | `changes/`: `drift.rs`, `drift_settings.rs`, `bulk_changes.rs` |
 //! | What changes between two runs? | `changes/night.rs`; on a test's command: `changes/manual_changes.rs` |
 //! | Which records changed since a given time? | `changes/since.rs` |
 //! | What makes lists hard to read? | `faults/adversary.rs` |
@@ -78,7 +79,7 @@ pub struct SandboxOptions {
     /// Which requests fail, and how.
     pub faults: faults::Plan,
     /// The changes made while lists are read. `None` makes no changes.
-    pub drift: Option<crate::sandbox::changes::drift::DriftSettings>,
+    pub drift: Option<crate::sandbox::changes::drift_settings::DriftSettings>,
     /// The habits of difficult servers that this one imitates in its lists.
     pub adversaries: Vec<crate::sandbox::faults::adversary::Adversary>,
     /// The delay added to every answer.

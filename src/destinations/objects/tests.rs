@@ -3,10 +3,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
 use super::super::contract_tests::{self, FakeMirror, STREAM, Subject, deliver, delivery};
+use super::super::csv_options::CsvOptions;
 use super::super::files::{self, Files};
 use super::super::format::Format;
 use super::super::manifest::{FileEntry, Manifest, NAME};
-use super::super::{Content, Destination, DestinationTerms, csv, jsonl};
+use super::super::{Content, Destination, DestinationTerms, jsonl};
 use super::upload::PART;
 use super::*;
 use crate::destinations::compression::Compression;
@@ -49,7 +50,7 @@ struct InBucket<'m> {
 }
 
 fn as_csv() -> Box<dyn Format> {
-    Box::new(csv::CsvOptions::default())
+    Box::new(CsvOptions::default())
 }
 
 fn as_jsonl() -> Box<dyn Format> {

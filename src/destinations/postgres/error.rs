@@ -7,7 +7,6 @@
 use std::error::Error as _;
 use std::fmt::Write as _;
 
-use crate::destinations::postgres::pooler;
 use crate::error::{Kind, quote, tls_fault};
 
 /// The SQLSTATE classes whose messages name connections, objects, rights, limits and constraints, but no values.
@@ -17,6 +16,15 @@ const SHOWN: [&str; 16] =
 /// The SQLSTATEs, or their beginnings, of a server that is unavailable for the moment: a lost connection, a server
 /// that starts or stops, no free connection.
 const PASSING: [&str; 6] = ["08", "57P01", "57P02", "57P03", "57P05", "53300"];
+
+/// The error message about a pooler that assigns sessions to transactions (`pooler.rs`).
+pub const POOLER: &str = "a pooler that hands out transactions stands in front of the server (PgBouncer's pool_mode = transaction, \
+    or its kind), and a run needs a session of its own for its lock: give the server's own address, or a port of the pooler that \
+    hands out sessions";
+
+/// The SQLSTATEs for a prepared statement that is unknown to the session, or that already exists in it. Without a
+/// pooler, they never occur.
+const OF_ANOTHER_SESSION: [&str; 2] = ["26000", "42P05"];
 
 /// Classifies an error: `DestinationUnreachable` if a later attempt may succeed (the server cannot be reached or is
 /// not ready), `DestinationUnwritable` otherwise.
@@ -63,8 +71,8 @@ fn is_raised(routine: Option<&str>, context: Option<&str>) -> bool {
 }
 
 fn worded(code: &str, message: &str, is_raised: bool) -> String {
-    if !is_raised && pooler::OF_ANOTHER_SESSION.contains(&code) {
-        format!("{} (SQLSTATE {code})", pooler::TOLD)
+    if !is_raised && OF_ANOTHER_SESSION.contains(&code) {
+        format!("{POOLER} (SQLSTATE {code})")
     } else if !is_raised && SHOWN.iter().any(|class| code.starts_with(class)) {
         format!("{} (SQLSTATE {code})", quote(message))
     } else {

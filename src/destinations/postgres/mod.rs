@@ -17,6 +17,7 @@ mod merge;
 mod pooler;
 pub mod read_back;
 mod session;
+mod startup;
 mod tables;
 mod watermark;
 mod wire;
@@ -122,7 +123,7 @@ impl Postgres {
     }
 
     fn open(&self, holder: &str) -> Result<Session> {
-        Session::open(&self.options.address, &format!("qpien-sync {holder}"))
+        startup::start(&self.options.address, &format!("qpien-sync {holder}"))
     }
 
     /// Opens a session. Waits up to `retry_for` for a server that cannot be reached or is just starting.

@@ -11,17 +11,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use super::error::POOLER;
 use super::session::Session;
 use crate::error::Result;
-
-/// The error message about such a pooler.
-pub const TOLD: &str = "a pooler that hands out transactions stands in front of the server (PgBouncer's pool_mode = transaction, \
-    or its kind), and a run needs a session of its own for its lock: give the server's own address, or a port of the pooler that \
-    hands out sessions";
-
-/// The SQLSTATEs for a prepared statement that is unknown to the session, or that already exists in it. Without a
-/// pooler, they never occur.
-pub const OF_ANOTHER_SESSION: [&str; 2] = ["26000", "42P05"];
 
 /// How many times the two sessions ask which process serves them.
 const TIMES: u32 = 16;
@@ -39,7 +31,7 @@ pub fn refuse(server: &str, session: &Session, another: impl FnOnce() -> Result<
     let own = process(session)?;
     for _ in 0..TIMES {
         if process(&other)? == own || process(session)? != own {
-            return Err(session.failed(TOLD));
+            return Err(session.failed(POOLER));
         }
     }
     SERVERS.lock().unwrap_or_else(PoisonError::into_inner).insert(server.to_owned());

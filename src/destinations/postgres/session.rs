@@ -25,7 +25,6 @@ use tokio_postgres::{Client, CopyInSink, NoTls, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Address, Trust};
-use super::pooler;
 use crate::destinations::postgres::error;
 use crate::error::{Error, Kind, Result};
 
@@ -34,19 +33,6 @@ pub type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
 
 /// The number of bytes of a COPY that are sent together.
 const CHUNK: usize = 256 * 1024;
-
-/// The statements that every session begins with. They ensure that no limit of the role ends the session early, that
-/// commits are durable, that a dead peer is noticed, that no statement waits forever for a locked table, and that a
-/// policy that would hide rows is an error.
-const BEGIN: &str = "SET statement_timeout = 0; SET row_security = off; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s';
-    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6;
-    SET client_min_messages = 'error';
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
-
-/// A setting with which the server ends the statement of a client that is gone. Servers before PostgreSQL 14 and some
-/// systems do not have it.
-const NOTICE_DEATH: &str = "SET client_connection_check_interval = '10s'";
 
 /// How long connecting may take if the URL names no `connect_timeout`.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,20 +49,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects, refuses a connection pooler, and makes the settings. `application` is the name that the server's
-    /// list of sessions shows.
-    pub fn open(address: &Address, application: &str) -> Result<Session> {
-        let session = Session::connect(address, application)?;
-        let config = address.config();
-        let server = format!("{:?} {:?}", config.get_hosts(), config.get_ports());
-        pooler::refuse(&server, &session, || Session::connect(address, application))?;
-        session.run(BEGIN)?;
-        let _ = session.run(NOTICE_DEATH);
-        Ok(session)
-    }
-
-    /// Connects, but makes no settings.
-    fn connect(address: &Address, application: &str) -> Result<Session> {
+    /// Connects, but makes no settings: `startup.rs` does that. `application` is the name that the server's list of
+    /// sessions shows.
+    pub fn connect(address: &Address, application: &str) -> Result<Session> {
         let place = address.place().to_owned();
         let failed = |why: String| Error::new(Kind::DestinationUnwritable, format!("{place}: {why}"));
         let tls = tls(address.trust()).map_err(&failed)?;

@@ -319,7 +319,7 @@ fn tls_is_asked_for_and_nobody_is_trusted_unseen() {
     let (plain, secured) = (Server::start(), Server::with_tls());
     let open = |server: &Server, query: &str| {
         let address = Address::read(&format!("{}{query}", server.url("postgres"))).expect("a URL");
-        Session::open(&address, "a test")
+        startup::start(&address, "a test")
     };
     let refused = |server: &Server, query: &str| open(server, query).err().expect("refused").detail;
     assert!(refused(&plain, "?sslmode=require").contains("server does not support TLS"));

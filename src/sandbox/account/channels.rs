@@ -1,10 +1,10 @@
 //! The fields of the records in the two small lists: connected channels and message templates.
 
 use crate::sandbox::account::data::{GeneratedAccount, IdKind};
+use crate::sandbox::account::object::{Object, Value};
 use crate::sandbox::account::records::{id, of_kind, word};
 use crate::sandbox::account::text;
 use crate::sandbox::graphql::json_writer::JsonWriter;
-use crate::sandbox::graphql::object::{Object, Value};
 use crate::streams::Stream;
 
 /// The types of channels. Channel number `n` has the type at index `n` modulo their number.
@@ -59,7 +59,9 @@ pub(in crate::sandbox) fn template(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::account::data::{List, Size};
+    use crate::sandbox::account::data::Size;
+    use crate::sandbox::account::fields;
+    use crate::sandbox::account::list::List;
 
     #[test]
     fn there_are_a_dozen_of_each_and_some_hurt() {
@@ -70,7 +72,7 @@ mod tests {
             let mut hurtful = 0;
             for entry in world.slice(list, 0..100) {
                 let mut out = JsonWriter::default();
-                world.object(list, entry).field(&world, "name", &mut out);
+                fields::field(world.object(list, entry), &world, "name", &mut out);
                 let text = String::from_utf8(out.bytes).unwrap();
                 hurtful += usize::from(text.contains(['\\', ',', '=', '<', ';']) || !text.is_ascii());
             }

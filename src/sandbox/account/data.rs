@@ -8,11 +8,10 @@
 //! list.
 
 use crate::sandbox::account::ids::Ids;
-pub use crate::sandbox::account::list::{List, ListEntry, ListedRecord};
-use crate::sandbox::account::moment::{MomentForm, SPAN, START};
+use crate::sandbox::account::list::{List, ListEntry, ListedRecord};
+use crate::sandbox::account::moment::{MomentForm, SPAN, START, created_at_night};
+use crate::sandbox::account::object::{GeneratedType, Object};
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::changes::night;
-use crate::sandbox::graphql::object::{GeneratedType, Object};
 use crate::streams::Stream;
 
 /// The number of connected channels.
@@ -152,6 +151,18 @@ impl GeneratedAccount {
         numbers.end - numbers.start
     }
 
+    /// Returns the number that the first record gets that is added to a stream after the account was generated.
+    pub fn first_new(&self, stream: Stream) -> u64 {
+        match stream {
+            Stream::Contacts => self.size.contacts,
+            Stream::CustomerPersons => self.size.persons,
+            Stream::Conversations => self.size.conversations,
+            Stream::Messages => self.size.messages,
+            Stream::Channels => CHANNELS,
+            Stream::WhatsappBusinessTemplates => TEMPLATES,
+        }
+    }
+
     /// Returns the records at these positions of a list. Positions beyond the end of the list are ignored.
     pub fn slice(&self, list: List, positions: std::ops::Range<u64>) -> impl Iterator<Item = ListEntry> + use<> {
         let (numbers, newest_first) = (self.numbers(list), self.newest_first);
@@ -186,7 +197,7 @@ impl GeneratedAccount {
             List::AllMessages => self.created(List::Messages(self.conversation_of(number).unwrap_or(0)), number),
             List::Messages(_) if number >= self.size.messages => {
                 let beyond = number - self.size.messages;
-                night::created_at_night(beyond).unwrap_or(START + SPAN + beyond * 1000)
+                created_at_night(beyond).unwrap_or(START + SPAN + beyond * 1000)
             }
             List::Messages(conversation) => {
                 let start = self.dice.named("start").at(conversation).below(SPAN);

@@ -1,14 +1,30 @@
 //! The account that the sandbox serves: how many records it has, in which order, with which ids and texts. All of it
-//! is a function of a seed. `truth.rs` computes what a complete export must hold.
+//! is a function of a seed.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `truth` | what a complete export must hold |
+//! | `fields` | the fields of every object |
+//! | `nested` | the fields of objects inside records |
+//! | `channels`, `records` | the fields of records: of the two small lists, of the four large streams |
+//! | `data` | the number of records, their ids and their positions |
+//! | `object` | the types of objects |
+//! | `text`, `phrases` | texts |
+//! | `moment` | timestamps |
+//! | `list`, `cursor`, `ids` | lists and their entries, cursors, ids |
+//! | `rng` | random values |
+//!
+//! A file imports only files that stand below it in this table, or on its own line to its right.
 
-pub(crate) mod all_messages;
 pub(crate) mod channels;
 pub(crate) mod cursor;
 pub(crate) mod data;
+pub(crate) mod fields;
 pub(crate) mod ids;
 pub(crate) mod list;
 pub(crate) mod moment;
 pub(crate) mod nested;
+pub(crate) mod object;
 pub(crate) mod phrases;
 pub(crate) mod records;
 pub(crate) mod rng;

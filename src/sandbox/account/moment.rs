@@ -17,6 +17,12 @@ pub const FIRST_NIGHT: u64 = START + SPAN + 31 * DAY;
 /// How many numbers of messages are reserved for each simulated night.
 pub const NIGHTLY: u64 = 1_000_000;
 
+/// Returns the time at which a night added a message, in milliseconds since 1970. `beyond` is the message's number
+/// minus the number of generated messages. Returns `None` if no night added the message.
+pub(in crate::sandbox) fn created_at_night(beyond: u64) -> Option<u64> {
+    (beyond >= NIGHTLY).then(|| FIRST_NIGHT + beyond / NIGHTLY * DAY + beyond % NIGHTLY * 1000)
+}
+
 /// The format in which timestamps are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MomentForm {

@@ -1,11 +1,11 @@
 //! Writes the fields of objects inside records: tags, channels, senders, media and others.
 
-use crate::sandbox::account::channels;
-use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind, List};
+use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind};
+use crate::sandbox::account::list::List;
+use crate::sandbox::account::object::{GeneratedType, Object, Value};
 use crate::sandbox::account::records::{channel_type, id, word};
-use crate::sandbox::account::text;
+use crate::sandbox::account::{channels, records, text};
 use crate::sandbox::graphql::json_writer::JsonWriter;
-use crate::sandbox::graphql::object::{GeneratedType, Object, Value};
 
 const TAGS: u64 = 30;
 
@@ -49,7 +49,7 @@ fn tag(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWrite
 fn last_message(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
     let message = Object { shape: GeneratedType::Message, ..object };
     match name {
-        "content" | "senderType" => return message.field(world, name, out),
+        "content" | "senderType" => return records::message(message, world, name, out),
         "channelType" => out.plain(channel_type(message).as_bytes()),
         "createdAt" => world.dates().write(world.created(List::Messages(object.parent), object.number), out),
         _ => return Value::Null,

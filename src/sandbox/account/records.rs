@@ -1,12 +1,13 @@
 //! Writes the fields of the records in the four large streams. The code matches fields by name. A documented text or
 //! boolean column without a rule of its own gets random values of its kind. Any other unknown field is null.
 
-use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind, List, ListEntry};
+use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind};
+use crate::sandbox::account::list::{List, ListEntry};
+use crate::sandbox::account::object::{GeneratedType, Object, Value};
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::account::text;
 use crate::sandbox::graphql::entities;
 use crate::sandbox::graphql::json_writer::JsonWriter;
-use crate::sandbox::graphql::object::{GeneratedType, Object, Value};
 use crate::streams::{ColumnKind, Stream};
 
 pub(in crate::sandbox) fn id(world: &GeneratedAccount, kind: IdKind, number: u64, out: &mut JsonWriter) {
@@ -206,6 +207,7 @@ mod tests {
     use super::*;
     use crate::dialect::{Dialect, field_name};
     use crate::sandbox::account::data::Size;
+    use crate::sandbox::account::fields;
     use crate::sandbox::dialects::DEFAULT_SDL;
     use apollo_compiler::ast::Type;
     use apollo_compiler::schema::ExtendedType;
@@ -241,7 +243,7 @@ mod tests {
             out.text(name);
             out.raw(":");
             let inner = field.ty.inner_named_type();
-            match object.field(world, name, out) {
+            match fields::field(object, world, name, out) {
                 Value::Null => out.raw("null"),
                 Value::Written => {}
                 Value::Object(object) => whole(world, schema, object, inner, out),

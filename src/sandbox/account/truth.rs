@@ -16,8 +16,9 @@ use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 
 use crate::dialect::{Dialect, field_name};
-use crate::sandbox::account::data::{GeneratedAccount, List};
-use crate::sandbox::changes::drift::AccountLists;
+use crate::sandbox::account::data::GeneratedAccount;
+use crate::sandbox::account::list::List;
+use crate::sandbox::changes::account_lists::AccountLists;
 use crate::sandbox::dialects::DEFAULT_SDL;
 use crate::sandbox::graphql::execute::AnswerWriter;
 use crate::sandbox::graphql::json_writer::JsonWriter;

@@ -1,33 +1,12 @@
 //! Changes that extend over more than a page: long runs of rows that are deleted, and rows that jump to the other
 //! side of the page that is being read.
 
-use std::ops::Range;
-
-use crate::sandbox::account::data::{List, ListEntry};
+use crate::sandbox::account::list::{List, ListEntry};
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::changes::drift::{AccountLists, DriftChange};
-
-/// The page that was shown last. Changes are made near it, where they are hardest for a reader to notice.
-#[derive(Debug, Clone)]
-pub(in crate::sandbox) struct LastShown {
-    list: List,
-    rows: Range<u64>,
-}
+use crate::sandbox::changes::account_lists::AccountLists;
+use crate::sandbox::changes::drift_settings::DriftChange;
 
 impl AccountLists {
-    /// Remembers that a page has shown `limit` rows of a list, beginning with the row `start`.
-    pub fn shows(&mut self, list: List, start: u64, limit: u64) {
-        self.last_shown = Some(LastShown { list, rows: start..start.saturating_add(limit) });
-    }
-
-    /// Returns the rows of the page that was shown last, without those beyond the list's end, and the page size.
-    /// Returns `None` if that page was of another list.
-    fn shown(&self, list: List) -> Option<(Range<u64>, u64)> {
-        let shown = self.last_shown.as_ref()?;
-        let rows = shown.rows.start.min(self.len(list))..shown.rows.end.min(self.len(list));
-        (shown.list == list).then(|| (rows, shown.rows.end - shown.rows.start))
-    }
-
     /// Deletes a run of rows that is longer than a page. Returns `false`, and deletes nothing, if the list has two
     /// pages or fewer or is not the one shown last.
     pub(in crate::sandbox) fn bulk_delete(&mut self, list: List, dice: RandomTable) -> bool {

@@ -1,8 +1,9 @@
 //! Changes that a test makes between two runs: it deletes records, or lets lists come out empty.
 
-use crate::sandbox::account::data::{List, ListEntry};
+use crate::sandbox::account::list::{List, ListEntry};
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::changes::drift::{AccountLists, DriftChange};
+use crate::sandbox::changes::account_lists::AccountLists;
+use crate::sandbox::changes::drift_settings::DriftChange;
 use crate::streams::Stream;
 
 impl AccountLists {

@@ -8,14 +8,14 @@
 //! - a changed status in messages of the last two days (no entry shows it);
 //! - changes to old messages, which should no longer change: only an audit can find them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde::Serialize;
 
-use crate::sandbox::account::data::{List, ListEntry};
+use crate::sandbox::account::list::{List, ListEntry};
 use crate::sandbox::account::moment::{DAY, FIRST_NIGHT, MomentForm, NIGHTLY};
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::changes::drift::{AccountLists, first_new};
+use crate::sandbox::changes::account_lists::AccountLists;
 use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::streams::Stream;
 
@@ -57,17 +57,6 @@ pub struct NightReport {
     pub status: Vec<String>,
     /// The ids of the conversations with old messages that were edited.
     pub old_edits: Vec<String>,
-}
-
-/// What the simulated nights so far have added.
-#[derive(Debug, Default)]
-pub(in crate::sandbox) struct Nights {
-    pub(in crate::sandbox) count: u64,
-    conversations: u64,
-    /// For each conversation that got messages at night, the number of the newest.
-    pub(in crate::sandbox) last: HashMap<u64, u64>,
-    /// For each message that a night added, `(night, conversation, message)`.
-    made: Vec<(u64, u64, u64)>,
 }
 
 impl NightChanges {
@@ -134,7 +123,7 @@ impl AccountLists {
         for _ in 0..night.new_contacts {
             let inserted = self.inserted.entry(Stream::Contacts).or_default();
             *inserted += 1;
-            let number = *inserted - 1 + first_new(&self.world, Stream::Contacts);
+            let number = *inserted - 1 + self.world.first_new(Stream::Contacts);
             self.put(List::Contacts, number);
             told.new_contacts.push(self.id(Stream::Contacts, number));
         }
@@ -222,19 +211,15 @@ fn sample(dice: RandomTable, end: u64, count: u64) -> Vec<usize> {
     places
 }
 
-/// Returns the time at which a night added a message, in milliseconds since 1970. `beyond` is the message's number
-/// minus the number of generated messages. Returns `None` if no night added the message.
-pub(in crate::sandbox) fn created_at_night(beyond: u64) -> Option<u64> {
-    (beyond >= NIGHTLY).then(|| FIRST_NIGHT + beyond / NIGHTLY * DAY + beyond % NIGHTLY * 1000)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::sync::Arc;
 
     use super::*;
     use crate::sandbox::account::data::{GeneratedAccount, Size};
-    use crate::sandbox::graphql::object::Value;
+    use crate::sandbox::account::fields;
+    use crate::sandbox::account::object::Value;
 
     const NIGHT: NightChanges =
         NightChanges { seed: 5, changed: 6, new: 2, contacts: 4, new_contacts: 0, status: 3, old_edits: 5 };
@@ -248,7 +233,7 @@ mod tests {
         let rows = l.rows(list, 0..u64::MAX);
         let text = |row| {
             let mut out = JsonWriter::default();
-            match l.world.record(row).field(&l.world, "lastMessage", &mut out) {
+            match fields::field(l.world.record(row), &l.world, "lastMessage", &mut out) {
                 Value::Object(message) => message.number.to_string(),
                 _ => String::new(),
             }

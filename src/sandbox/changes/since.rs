@@ -4,24 +4,12 @@
 //! the order of the complete list.
 
 use crate::sandbox::account::cursor;
-use crate::sandbox::account::data::{List, ListedRecord};
-use crate::sandbox::account::moment::{DAY, FIRST_NIGHT};
-use crate::sandbox::changes::drift::AccountLists;
+use crate::sandbox::account::list::{List, ListedRecord};
+use crate::sandbox::changes::account_lists::AccountLists;
 use crate::sandbox::graphql::execute::ServedPage;
 use crate::sandbox::graphql::question::{PageRequest, PageStart};
 
 impl AccountLists {
-    /// Returns the sandbox's present time, in milliseconds since 1970: noon after the last simulated night.
-    pub(in crate::sandbox) fn now(&self) -> u64 {
-        FIRST_NIGHT + self.nights.count * DAY + DAY / 2
-    }
-
-    /// Notes that the record of this number changes now.
-    pub(in crate::sandbox) fn stamp(&mut self, list: List, number: u64) {
-        let now = self.now();
-        self.stamped.insert((list, number), now);
-    }
-
     /// Returns a page of the records of a list that changed at or after `moment`, in milliseconds since 1970. The
     /// page has at most `limit` rows.
     pub(in crate::sandbox) fn changed_since(

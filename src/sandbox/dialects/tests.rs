@@ -10,7 +10,7 @@ use super::super::SandboxOptions;
 use super::super::api::{Api, SandboxReply};
 use super::*;
 use crate::sandbox::account::truth::ObjectFields;
-use crate::sandbox::changes::drift::{DriftChange, DriftSettings, ListOrder};
+use crate::sandbox::changes::drift_settings::{DriftChange, DriftSettings, ListOrder};
 use crate::streams::Stream;
 
 fn options(sdl: &str) -> SandboxOptions {

@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
-use crate::sandbox::account::data::{List, ListedRecord};
+use crate::sandbox::account::list::{List, ListedRecord};
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::changes::drift::AccountLists;
+use crate::sandbox::changes::account_lists::AccountLists;
 use crate::sandbox::graphql::execute::ServedPage;
 use crate::sandbox::graphql::question::PageStart;
 

@@ -5,10 +5,11 @@
 //! the plan has records, and members such as `success` or `totalDocs` wherever the plan has them. It descends into
 //! every other object.
 
-use crate::sandbox::account::cursor;
-use crate::sandbox::account::data::{GeneratedAccount, ListedRecord};
+use crate::sandbox::account::data::GeneratedAccount;
+use crate::sandbox::account::list::ListedRecord;
+use crate::sandbox::account::object::{Object, Value};
+use crate::sandbox::account::{cursor, fields};
 use crate::sandbox::graphql::json_writer::JsonWriter;
-use crate::sandbox::graphql::object::{Object, Value};
 use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField};
 
 /// What the answer to a root field contains.
@@ -123,7 +124,7 @@ impl AnswerWriter<'_> {
 
     fn field(&mut self, pick: &SelectedField, object: Object) {
         let start = self.out.bytes.len();
-        match object.field(self.world, &pick.name, self.out) {
+        match fields::field(object, self.world, &pick.name, self.out) {
             Value::Written if pick.non_null && self.out.bytes[start..] == *b"null" => {
                 self.out.bytes.truncate(start);
                 self.nothing(pick);
@@ -145,7 +146,7 @@ impl AnswerWriter<'_> {
             Value::List(first, count) if pick.list => {
                 let name = if pick.ty == "ID" { "_id" } else { "name" };
                 self.list(0..count, |writer, n| {
-                    if !matches!(first.nth(n).field(writer.world, name, writer.out), Value::Written) {
+                    if !matches!(fields::field(first.nth(n), writer.world, name, writer.out), Value::Written) {
                         writer.out.raw("null");
                     }
                 });
@@ -157,7 +158,7 @@ impl AnswerWriter<'_> {
     /// Writes an object whose id is all that the generated data has.
     fn reference(&mut self, pick: &SelectedField, object: Object) {
         let start = self.out.bytes.len();
-        if !matches!(object.field(self.world, &pick.name, self.out), Value::Written) || pick.list {
+        if !matches!(fields::field(object, self.world, &pick.name, self.out), Value::Written) || pick.list {
             self.out.bytes.truncate(start);
             return self.nothing(pick);
         }

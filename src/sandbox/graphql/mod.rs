@@ -8,7 +8,6 @@ pub(crate) mod json_writer;
 pub(crate) mod literal_checks;
 pub(crate) mod members;
 pub(crate) mod missing_values;
-pub(crate) mod object;
 pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod question;

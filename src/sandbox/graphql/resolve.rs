@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::sandbox::account::cursor;
-use crate::sandbox::account::data::List;
+use crate::sandbox::account::list::List;
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::api::{Api, lock};
 use crate::sandbox::faults::Fault;

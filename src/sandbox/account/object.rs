@@ -1,13 +1,6 @@
-//! Objects of the generated data, whose fields are generated when they are asked for.
-//!
-//! A field with a plain value is written straight into the answer as JSON text. A field that is an object, or a list
-//! of objects, is returned instead, and the caller writes its selected fields. So nothing is generated that was not
-//! selected.
+//! Objects of the generated data: their types, and what their fields are computed from. `fields.rs` writes the fields.
 
-use crate::sandbox::account::data::GeneratedAccount;
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::account::{channels, nested, records};
-use crate::sandbox::graphql::json_writer::JsonWriter;
 
 /// The object types of the generated data. Their fields are matched by name; an unknown field is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +47,7 @@ pub struct Object {
     pub parent: u64,
 }
 
-/// What [`Object::field`] has found.
+/// What a field of an object is.
 #[derive(Debug, Clone, Copy)]
 pub enum Value {
     /// The field is null. Nothing was written.
@@ -76,20 +69,6 @@ impl Object {
     /// Returns an object of the type `shape` inside this one, with this number.
     pub fn inner(self, shape: GeneratedType, number: u64) -> Object {
         Object { shape, dice: self.dice.at(shape as u64 + 100), number, version: self.version, parent: self.number }
-    }
-
-    /// Writes the field with this name to `out`. If the field is an object or a list, returns it instead of writing
-    /// it.
-    pub fn field(self, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
-        match self.shape {
-            GeneratedType::Contact => records::contact(self, world, name, out),
-            GeneratedType::Person => records::person(self, world, name, out),
-            GeneratedType::Conversation => records::conversation(self, world, name, out),
-            GeneratedType::Message => records::message(self, world, name, out),
-            GeneratedType::Platform => channels::platform(self, world, name, out),
-            GeneratedType::Template => channels::template(self, world, name, out),
-            _ => nested::field(self, world, name, out),
-        }
     }
 
     /// Returns the source of random values for one field.

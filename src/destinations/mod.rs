@@ -33,6 +33,8 @@
 //!
 //! `contract_tests.rs` tests that every destination keeps this contract.
 
+#[cfg(any(feature = "objects", feature = "postgres"))]
+mod background;
 pub mod cells;
 pub mod coerce;
 pub mod compression;

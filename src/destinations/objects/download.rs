@@ -14,7 +14,7 @@ use crate::error::Result;
 /// Starts to download the object of the file `name`. Returns `None` if it does not exist.
 pub fn open(bucket: &Arc<Bucket>, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
-    match bucket.background.wait(async move { store.get(&path).await })? {
+    match bucket.background.run(async move { store.get(&path).await })? {
         Err(Refused::NotFound { .. }) => Ok(None),
         Err(error) => Err(bucket.failed(name, &error)),
         Ok(got) => Ok(Some(Box::new(Download {
@@ -38,7 +38,7 @@ impl Read for Download {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             let Some(mut stream) = self.stream.take() else { return Ok(0) };
-            let next = self.bucket.background.wait(async move {
+            let next = self.bucket.background.run(async move {
                 let next = stream.next().await;
                 (next, stream)
             });

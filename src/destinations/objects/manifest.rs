@@ -24,7 +24,7 @@ pub enum ManifestVersion {
 /// Reads the manifest. Returns its bytes, or `None` if there is no manifest, and its version.
 pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, ManifestVersion)> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
-    let read = bucket.background.wait(async move {
+    let read = bucket.background.run(async move {
         let got = store.get(&path).await?;
         let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
         Ok((got.bytes().await?, version))
@@ -59,7 +59,7 @@ pub fn replace(bucket: &Bucket, seen: &ManifestVersion, bytes: &[u8]) -> Result<
             ManifestVersion::Version(version) => PutMode::Update(version),
         };
         let (options, payload) = (PutOptions { mode, ..PutOptions::default() }, bytes.to_vec());
-        let put = bucket.background.wait(async move { store.put_opts(&path, payload.into(), options).await })?;
+        let put = bucket.background.run(async move { store.put_opts(&path, payload.into(), options).await })?;
         let error = match put {
             Ok(done) => return Ok(ManifestVersion::Version(done.into())),
             Err(error) => error,

@@ -8,11 +8,10 @@
 //! a put is lost, this module reads the object. If it is this run's own object, the put has succeeded; otherwise
 //! somebody else wrote the object.
 //!
-//! All requests run on a background thread (`blocking.rs`), because a delivery runs on a thread without an async
+//! All requests run on a background thread ([`background`](super::background)), because a delivery runs on a thread without an async
 //! runtime. The client repeats failed requests for as long as the job's `retry_for` allows.
 
 mod access;
-mod blocking;
 mod classify;
 mod direct;
 mod download;
@@ -33,7 +32,7 @@ use self::manifest::ManifestVersion;
 use self::upload::{StagedUpload, Upload};
 use super::location::StoreLocation;
 use super::store::{Sink, Store};
-use crate::destinations::objects::blocking::Background;
+use crate::destinations::background::Background;
 use crate::error::{Error, Kind, Result};
 
 /// A destination of files in an object store: a bucket and a prefix in it.
@@ -61,7 +60,7 @@ impl ObjectPrefix {
         retry_for: Duration,
     ) -> Result<ObjectPrefix> {
         let access = BucketClients::new(&location, variables, retry_for)?;
-        let background = Background::start()?;
+        let background = Background::start("objects")?;
         let staged = Mutex::default();
         Ok(ObjectPrefix { bucket: Arc::new(Bucket { location, access, background, staged }), seen: None })
     }
@@ -155,7 +154,7 @@ impl Store for ObjectPrefix {
     fn remove(&self, name: &str) -> Result<()> {
         crate::failpoints::point();
         let (store, path) = (self.bucket.access.patient.clone(), self.bucket.path(name)?);
-        match self.bucket.background.wait(async move { store.delete(&path).await })? {
+        match self.bucket.background.run(async move { store.delete(&path).await })? {
             Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(self.bucket.failed(name, &error)),
         }
@@ -163,7 +162,7 @@ impl Store for ObjectPrefix {
 
     fn list(&self, folder: &str) -> Result<Vec<String>> {
         let (store, path) = (self.bucket.access.patient.clone(), self.bucket.path(folder)?);
-        let found = self.bucket.background.wait(async move { store.list_with_delimiter(Some(&path)).await })?;
+        let found = self.bucket.background.run(async move { store.list_with_delimiter(Some(&path)).await })?;
         let found = found.map_err(|error| self.bucket.failed(folder, &error))?;
         let names = found.objects.iter().filter_map(|o| o.location.filename()).map(|n| format!("{folder}/{n}"));
         let mut names: Vec<String> = names.collect();

@@ -23,7 +23,7 @@ const TRIES: u32 = 3;
 /// Tests every operation that a delivery needs. Returns an error that says which one fails.
 pub fn probe(bucket: &Bucket) -> Result<()> {
     let (store, path, below) = (bucket.access.brief.clone(), bucket.path(NAME)?, bucket.path("")?);
-    let found = bucket.background.wait(async move {
+    let found = bucket.background.run(async move {
         if store.credentials().get_credential().await.is_err() {
             return Ok(Found::NoCredentials);
         }

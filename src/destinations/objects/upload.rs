@@ -87,7 +87,7 @@ impl Upload {
         let attributes = Attributes::from_iter([(Attribute::Metadata(MARK.into()), mark.clone())]);
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
         let (store, path) = (self.bucket.access.patient.clone(), self.path.clone());
-        let upload = self.bucket.background.wait(async move { store.put_multipart_opts(&path, options).await })?;
+        let upload = self.bucket.background.run(async move { store.put_multipart_opts(&path, options).await })?;
         let upload = upload.map_err(|error| self.bucket.failed(&self.name, &error))?;
         Ok(Parts { upload, mark, sent: 0 })
     }
@@ -117,7 +117,7 @@ impl Upload {
     /// Waits until the oldest part that is being sent has arrived.
     fn arrive(&mut self) -> Result<()> {
         let Some(oldest) = self.under_way.pop_front() else { return Ok(()) };
-        let arrived = self.bucket.background.wait(oldest)?;
+        let arrived = self.bucket.background.run(oldest)?;
         let arrived = arrived.map_err(|_| Error::new(Kind::Internal, "a part was let go"))?;
         arrived.map_err(|error| self.bucket.failed(&self.name, &error))
     }
@@ -190,11 +190,11 @@ impl StagedUpload {
         let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
         match self {
             StagedUpload::Small(bytes) => {
-                let put = bucket.background.wait(async move { store.put(&path, bytes.into()).await })?;
+                let put = bucket.background.run(async move { store.put(&path, bytes.into()).await })?;
                 put.map(drop).map_err(|error| bucket.failed(name, &error))
             }
             StagedUpload::Parts(mut upload, mark) => {
-                let (upload, error) = bucket.background.wait(async move {
+                let (upload, error) = bucket.background.run(async move {
                     let error = upload.complete().await.err();
                     (upload, error)
                 })?;
@@ -213,7 +213,7 @@ impl StagedUpload {
     pub fn let_go(self, bucket: &Bucket) -> bool {
         let StagedUpload::Parts(mut upload, _) = self else { return true };
         let aborting = async move { tokio::time::timeout(ABORT, upload.abort()).await };
-        let aborted = matches!(bucket.background.wait(aborting), Ok(Ok(Ok(()) | Err(Refused::NotFound { .. }))));
+        let aborted = matches!(bucket.background.run(aborting), Ok(Ok(Ok(()) | Err(Refused::NotFound { .. }))));
         if !aborted {
             tracing::warn!(
                 place = %bucket.location,
@@ -229,7 +229,7 @@ impl StagedUpload {
 fn is_there(bucket: &Bucket, name: &str, mark: &str) -> Result<bool> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
     let options = GetOptions { head: true, ..GetOptions::default() };
-    match bucket.background.wait(async move { store.get_opts(&path, options).await })? {
+    match bucket.background.run(async move { store.get_opts(&path, options).await })? {
         Ok(got) => {
             Ok(got.attributes.get(&Attribute::Metadata(MARK.into())).is_some_and(|found| found.as_ref() == mark))
         }

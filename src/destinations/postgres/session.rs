@@ -6,10 +6,8 @@
 //! session ends by itself within moments, and the next run waits for that.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,15 +16,15 @@ use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, CopyInSink, NoTls, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Address, Trust};
+use crate::destinations::background::{Background, wait};
 use crate::destinations::postgres::error;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Cause, Error, Kind, Result};
 
 /// The parameters of an SQL statement.
 pub type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
@@ -42,7 +40,7 @@ const LOCK: i32 = 0x7170_696e;
 
 /// A session with the server.
 pub struct Session {
-    runtime: Option<Runtime>,
+    background: Background,
     client: Option<Client>,
     driver: Option<JoinHandle<()>>,
     place: String,
@@ -55,12 +53,7 @@ impl Session {
         let place = address.place().to_owned();
         let failed = |why: String| Error::new(Kind::DestinationUnwritable, format!("{place}: {why}"));
         let tls = tls(address.trust()).map_err(&failed)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("postgres")
-            .enable_all()
-            .build()
-            .map_err(|e| Error::new(Kind::Internal, format!("a thread for PostgreSQL: {e}")).caused_by(&e))?;
+        let background = Background::start("postgres")?;
         let mut config = address.config();
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
@@ -69,7 +62,7 @@ impl Session {
         config.keepalives_idle(Duration::from_secs(60)).keepalives_interval(Duration::from_secs(10));
         config.keepalives_retries(6).tcp_user_timeout(Duration::from_secs(120));
         // `connect` must run on the runtime that watches the sockets.
-        let connecting = runtime.spawn(async move {
+        let connected = background.run(async move {
             let drive = tokio::spawn::<Pin<Box<dyn Future<Output = ()> + Send>>>;
             Ok::<_, tokio_postgres::Error>(match tls {
                 None => {
@@ -82,13 +75,8 @@ impl Session {
                 }
             })
         });
-        let connected = wait(connecting);
-        // From here on, dropping the session shuts the runtime down.
-        let mut session = Session { runtime: Some(runtime), client: None, driver: None, place: place.clone() };
-        let connected = connected.map_err(|e| Error::new(Kind::Internal, e.to_string()).caused_by(&e))?;
-        let (client, driver) = connected.map_err(|e| told(&place, &e))?;
-        (session.client, session.driver) = (Some(client), Some(driver));
-        Ok(session)
+        let (client, driver) = connected?.map_err(|e| told(&place, &e))?;
+        Ok(Session { background, client: Some(client), driver: Some(driver), place })
     }
 
     /// Runs a query without preparing it, and returns the first value as a string.
@@ -176,13 +164,10 @@ impl Drop for Session {
     /// Ends the connection. Waits up to two seconds for its end, so that the lock is free when this function returns.
     fn drop(&mut self) {
         self.client = None;
-        let Some(runtime) = self.runtime.take() else { return };
         if let Some(driver) = self.driver.take() {
-            let farewell = runtime.spawn(async { drop(tokio::time::timeout(Duration::from_secs(2), driver).await) });
-            drop(wait(farewell));
+            let farewell = async { drop(tokio::time::timeout(Duration::from_secs(2), driver).await) };
+            drop(self.background.run(farewell));
         }
-        // Dropping the runtime would block, which a thread of another runtime may not do.
-        runtime.shutdown_background();
     }
 }
 
@@ -217,7 +202,11 @@ impl Copy<'_> {
 }
 
 fn told(place: &str, error: &tokio_postgres::Error) -> Error {
-    Error::new(error::kind(error), format!("{place}: {}", error::told(error)))
+    let told = Error::new(error::kind(error), format!("{place}: {}", error::told(error)));
+    match error.code() {
+        Some(state) => told.with_cause(Cause::Postgres(state.code().into())),
+        None => told.caused_by(error),
+    }
 }
 
 /// Sets up TLS with the system's root certificates or with those of a file. Returns `None` for a connection without
@@ -243,23 +232,4 @@ fn tls(trust: &Trust) -> std::result::Result<Option<MakeRustlsConnect>, String> 
         }
     };
     Ok(Some(MakeRustlsConnect::new(config)))
-}
-
-/// Waits for a future that the session's own thread drives. (A runtime's `block_on` refuses to wait on a thread of
-/// another runtime, and a run calls the check on such a thread, before anything else runs there.)
-fn wait<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let (mut context, mut future) = (Context::from_waker(&waker), pin!(future));
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
 }

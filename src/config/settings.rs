@@ -24,7 +24,8 @@ use crate::error::{Error, Result};
 use crate::mirror::walk_key::Lane;
 use crate::record::mask::Masks;
 use crate::source::SourceSettings;
-use crate::streams::{self, Stream};
+use crate::source::settings::Collect;
+use crate::streams::{self, PerStream, Stream};
 
 /// The effective settings of a job, for one account.
 #[derive(Debug, Clone)]
@@ -170,6 +171,7 @@ fn resolve(
     let deletes = deletes(&mut p, &job.mirror, flags)?;
     let destinations = destinations(&mut p, job, flags)?;
     let (masks, mask_at) = masks(&mut p, job)?;
+    source.collect = Arc::new(collected(&source, &masks));
     let retain = p.pick("mirror.retain", None, job.mirror.retain, Retain::All);
     refuse_to_forget(retain, &destinations, place)?;
     let lane = match mode {
@@ -201,6 +203,18 @@ fn resolve(
         destinations,
         origins: p.origins,
     })
+}
+
+/// Returns which undocumented fields each stream collects. A stream with masks collects only those that the job names,
+/// unless the job itself says `extra_fields = "collect"`.
+fn collected(source: &SourceSettings, masks: &Masks) -> PerStream<Collect> {
+    let mut collect = PerStream::clone(&source.collect);
+    for stream in streams::ALL {
+        if !masks.rules[stream].is_empty() && !source.is_collect_named && collect[stream] == Collect::Shown {
+            collect[stream] = Collect::Named;
+        }
+    }
+    collect
 }
 
 /// Returns an error for `retain = "until-delivered"` if the job has no destination, because records would be lost, or

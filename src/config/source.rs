@@ -12,6 +12,7 @@ use crate::record::volatile::Volatile;
 use crate::secret::Secret;
 use crate::source::SourceSettings;
 use crate::source::retry::Limits;
+use crate::source::settings::Collect;
 use crate::streams::PerStream;
 
 /// The documented URL of the API, used if nothing else is set.
@@ -38,6 +39,10 @@ pub fn source(
     let client_secret =
         p.text("source.client_secret", None, variable(env::CLIENT_SECRET), job.client_secret.as_ref(), true);
     let client_secret = credential(p, "client_secret", env::CLIENT_SECRET, client_secret, online)?;
+    let collect = match p.pick("source.extra_fields", None, job.extra_fields, job::ExtraFields::Collect) {
+        job::ExtraFields::Ignore => Collect::Nothing,
+        job::ExtraFields::Collect => Collect::Shown,
+    };
     let suspicions = [("client_id", &client_id), ("client_secret", &client_secret)];
     let suspicions = suspicions.into_iter().filter_map(|(key, value)| suspicion(&place(p, key), value)).collect();
     Ok(SourceSettings {
@@ -52,8 +57,8 @@ pub fn source(
         max_response: p.size("source.max_response", job.max_response.as_ref(), "32MiB")?,
         connect_timeout: p.duration("source.connect_timeout", job.connect_timeout.as_ref(), "10s")?,
         read_timeout: p.duration("source.read_timeout", job.read_timeout.as_ref(), "60s")?,
-        collect: p.pick("source.extra_fields", None, job.extra_fields, job::ExtraFields::Ignore)
-            == job::ExtraFields::Collect,
+        collect: Arc::new(PerStream::new(|| collect)),
+        is_collect_named: job.extra_fields == Some(job::ExtraFields::Collect),
         volatile: Arc::new(PerStream::new(Volatile::default)),
         limits: Limits {
             long: p.duration("source.retry_for", job.retry_for.as_ref(), "15m")?,

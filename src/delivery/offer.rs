@@ -4,6 +4,8 @@
 use crate::config::settings::Settings;
 use crate::destinations::cells::EXTRA;
 use crate::destinations::{Delivery, Offer};
+use crate::dialect::{DialectLayer, field_name};
+use crate::discovery::saved_dialect::SavedPart;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::MirrorView;
 use crate::mirror::damaged;
@@ -16,6 +18,7 @@ use crate::mirror::stream_state::{Standing, standing};
 use crate::mirror::walk_key::Lane;
 use crate::quantity::counted;
 use crate::record::Reader as _;
+use crate::source::settings::Collect;
 use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
@@ -77,7 +80,7 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
             set_aside.clear();
         }
         let mut columns = stream.columns().to_vec();
-        if settings.source.collect {
+        if collects(settings, &remembered, *stream) {
             columns.push(EXTRA);
         }
         let ignored = settings.dialect.stream(*stream).map(|part| part.list.ignored()).unwrap_or_default();
@@ -100,6 +103,24 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
     }
     let (job, of_job) = (settings.name.clone(), settings.streams.clone());
     Ok(Delivery { job, run, mirror, dates, id: String::new(), of_job, streams })
+}
+
+/// Returns whether a stream's rows have a column for undocumented fields. They do if the job says that such fields are
+/// collected, or if some are selected.
+fn collects(settings: &Settings, remembered: &[SavedPart], stream: Stream) -> bool {
+    let collect = settings.source.collect[stream];
+    let has_extra = |layer: &DialectLayer| {
+        let extra = layer.stream(stream).and_then(|part| part.extra.as_ref());
+        // A selection that only completes a documented column needs no column of its own.
+        let is_column = |field: &String| stream.columns().iter().any(|column| column.name == field_name(field));
+        extra.is_some_and(|extra| extra.iter().any(|field| !is_column(field)))
+    };
+    let is_shown = || remembered.iter().any(|part| has_extra(&part.layer));
+    match collect {
+        Collect::Nothing => false,
+        Collect::Named => has_extra(&settings.spelled),
+        Collect::Shown => settings.source.is_collect_named || has_extra(&settings.spelled) || is_shown(),
+    }
 }
 
 /// What the readings of one lane have shown about a stream: its verdict, the moment that its records are as fresh as,

@@ -124,16 +124,59 @@ impl StreamDialect {
             .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
     }
 
+    /// Returns the selection of a record, as a query holds it: the selected fields, each name once. Two selections of
+    /// one object become one, because not every server merges them as GraphQL demands.
+    pub fn selection(&self) -> String {
+        let mut merged: Vec<(&str, String)> = Vec::new();
+        for field in self.selected() {
+            let name = field_name(field);
+            let inner = field.split_once('{').map(|(_, inner)| inner.trim_end_matches(['}', ' ']));
+            match (merged.iter_mut().find(|(known, _)| *known == name), inner) {
+                (Some((_, text)), Some(inner)) if text.ends_with('}') => {
+                    let open = inner.matches('{').count().saturating_sub(inner.matches('}').count());
+                    text.truncate(text.len() - 1);
+                    *text = format!("{} {}{} }}", text.trim_end(), inner.trim(), " }".repeat(open));
+                }
+                (Some(_), _) => {}
+                (None, _) => merged.push((name, field.to_owned())),
+            }
+        }
+        merged.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ")
+    }
+
     /// Returns the names of the selected fields that have sub-fields.
     pub fn nested(&self) -> impl Iterator<Item = &str> {
         self.selected().filter(|f| f.contains('{')).map(field_name)
     }
 
+    /// Returns whether only `extra` selects a field with this name, at any depth.
+    pub fn is_collected(&self, field: &str) -> bool {
+        let words = |f: &String| f.split([' ', '{', '}', ':']).any(|word| word == field);
+        self.extra.iter().any(words) && !self.fields.iter().any(words)
+    }
+
+    /// Returns the paths of the values in a record that only `extra` selects.
+    pub fn collected_paths(&self) -> Vec<Vec<String>> {
+        let mut paths = Vec::new();
+        for field in &self.extra {
+            let name = field_name(field);
+            match field.split_once('{').filter(|_| self.fields.iter().any(|own| field_name(own) == name)) {
+                Some((_, inner)) => {
+                    paths.extend(outer_names(inner).into_iter().map(|below| vec![name.to_owned(), below.to_owned()]));
+                }
+                None => paths.push(vec![name.to_owned()]),
+            }
+        }
+        paths
+    }
+
     /// Returns whether the selection includes the field at this path, such as `["lastMessage", "createdAt"]`.
     pub fn is_asked_for(&self, path: &[String]) -> bool {
         let words = |f: &str, word: &str| f.split([' ', ',', '{', '}', ':']).any(|w| w == word);
-        let field = path.first().and_then(|name| self.selected().find(|f| field_name(f) == name));
-        field.is_some_and(|f| path[1..].iter().all(|name| words(f, name)))
+        let Some(first) = path.first() else { return false };
+        let own = self.selected().filter(|f| field_name(f) == first);
+        let mut own = own.peekable();
+        own.peek().is_some() && own.any(|f| path[1..].iter().all(|name| words(f, name)))
     }
 
     /// Returns the selection of the id field, such as `_id: id`. `id` is the name of the field in the answer, which
@@ -162,6 +205,22 @@ pub fn field_name(field: &str) -> &str {
     field.split([' ', '{', '(', ':']).next().unwrap_or(field)
 }
 
+/// Returns the names of the fields that a selection's inner text selects at its outermost level: `a` and `b` for
+/// `a b { c } }`.
+pub fn outer_names(inner: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let mut names = Vec::new();
+    for word in inner.split_inclusive(['{', '}']).flat_map(|part| part.split_inclusive(char::is_whitespace)) {
+        let name = word.trim_matches(|c: char| c.is_whitespace() || c == '{' || c == '}' || c == ',');
+        if depth == 0 && !name.is_empty() {
+            names.push(name.rsplit(':').next().unwrap_or(name).trim());
+        }
+        depth += word.matches('{').count();
+        depth = usize::saturating_sub(depth, word.matches('}').count());
+    }
+    names
+}
+
 impl DialectLayer {
     /// Returns a layer that holds nothing but `part`, a part of one stream.
     pub fn of_stream(stream: Stream, part: StreamLayer) -> DialectLayer {
@@ -185,7 +244,22 @@ impl DialectLayer {
         if job.date.is_some() {
             self.streams.iter_mut().flat_map(|streams| streams.values_mut()).for_each(|stream| stream.date = None);
         }
+        let found: Vec<(String, Vec<String>)> = self
+            .streams
+            .iter()
+            .flatten()
+            .filter_map(|(name, part)| Some((name.clone(), part.extra.clone()?)))
+            .collect();
         self.merge(job.clone());
+        // The job's own extra fields are added to those that were found.
+        for (name, found) in found {
+            if let Some(own) = job.streams.as_ref().and_then(|streams| streams.get(&name)?.extra.as_ref()) {
+                let is_own = |field: &String| own.iter().any(|own| field_name(own) == field_name(field));
+                let more = found.into_iter().filter(|field| !is_own(field));
+                let part = self.streams.get_or_insert_default().entry(name).or_default();
+                part.extra = Some(own.iter().cloned().chain(more).collect());
+            }
+        }
         self
     }
 }

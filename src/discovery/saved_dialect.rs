@@ -90,6 +90,11 @@ impl SavedPart {
         self
     }
 
+    /// Replaces the notes that every run shows.
+    pub(in crate::discovery) fn with_only_notes(self, notes: Vec<String>) -> SavedPart {
+        SavedPart { notes, ..self }
+    }
+
     /// Returns the notes that every run shows.
     pub fn notes(&self) -> Vec<String> {
         self.notes.clone()

@@ -67,6 +67,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
     let at = place.clone();
     let from = w.transaction(|t| checkpoint::find(t, &at)).expect("found").expect("a checkpoint");
     Landing {
+        collected: Volatile::default(),
         place,
         run: begun.run,
         now: 9,

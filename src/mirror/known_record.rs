@@ -20,6 +20,8 @@ pub(super) enum LedgerMatch {
     Alike,
     /// The two were read with different selected fields, and every member that both have is equal.
     Filled,
+    /// Only undocumented values of the record have changed.
+    ChangedBeside,
     /// Values of the record have changed.
     Changed,
 }
@@ -83,6 +85,9 @@ impl LedgerRow {
             LedgerMatch::Alike
         } else if other_fields && compare::fills(&before, &after, &landing.nested) {
             LedgerMatch::Filled
+        } else if landing.partitions.is_some() && !landing.collected.paths.is_empty() {
+            let documented = |text: &str| landing.collected.without_volatile(text).unwrap_or_else(|| text.to_owned());
+            if documented(&before) == documented(&after) { LedgerMatch::ChangedBeside } else { LedgerMatch::Changed }
         } else {
             LedgerMatch::Changed
         })

@@ -38,6 +38,9 @@ pub struct Landing {
     pub volatile: Arc<PerStream<Volatile>>,
     /// The fields whose members the query selects.
     pub nested: Vec<String>,
+    /// The paths of undocumented values in the records. A change of these alone does not suggest that the lists which
+    /// belong to a record have changed.
+    pub collected: Volatile,
     /// Whether the hashes cover values that are masked in the records. A different hash then means a changed record,
     /// even if the masked JSON is equal.
     pub masked: bool,

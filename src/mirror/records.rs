@@ -204,14 +204,14 @@ fn store(
                 &*record.id
             ])?;
         }
-        let (mut first, mut filled_in, mut died) = (None, None, None);
+        let (mut first, mut renumbered, mut died) = (None, None, None);
         // A tombstone has no body to compare or delete.
         if let Some(known) = known.as_ref().filter(|known| known.deleted) {
             died = Some(known.seq);
         }
         if let Some(known) = known.filter(|known| !known.deleted) {
             let met = known.compare_with(t, landing, record, selected_in)?;
-            if !matches!(met, LedgerMatch::Changed | LedgerMatch::Filled) {
+            if !matches!(met, LedgerMatch::Changed | LedgerMatch::ChangedBeside | LedgerMatch::Filled) {
                 known.keep(t, landing, record, met)?;
                 if known.unsettled {
                     clear(t, stream, &record.id, parent)?;
@@ -219,9 +219,10 @@ fn store(
                 seqs.push(known.seq);
                 continue;
             }
+            // The record's lists are as they were when it was read under its last seq.
+            renumbered = Some(known.seq).filter(|_| met != LedgerMatch::Changed);
             if met == LedgerMatch::Filled {
                 landed.filled += 1;
-                filled_in = Some(known.seq);
             } else {
                 landed.changed += 1;
                 found += 1;
@@ -241,7 +242,7 @@ fn store(
         if let Some(died) = died {
             tombstones::came_back(t, stream, &record.id, died, seq)?;
         }
-        if let Some(before) = filled_in {
+        if let Some(before) = renumbered {
             partitions::renumber(t, stream, &record.id, before, seq)?;
         }
     }

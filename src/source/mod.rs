@@ -51,7 +51,7 @@ pub mod response_names;
 pub mod retry;
 pub mod server;
 pub mod server_clock;
-mod settings;
+pub mod settings;
 pub mod surrogates;
 pub mod token;
 mod transport_error;
@@ -70,10 +70,11 @@ use self::rate_limit::{Budget, Purpose};
 pub use self::requests_under_way::UnderWay;
 use self::response_names::{IGNORED, Named, ResponseNames};
 use self::retry::{AfterFailure, Failures};
+use self::settings::Collect;
 pub use self::settings::SourceSettings;
 use self::token::Tokens;
 use crate::dialect::{Dialect, StreamDialect};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Subject};
 use crate::record::volatile::Volatile;
 use crate::source::batch_size::BatchSize;
@@ -97,6 +98,8 @@ pub struct Source {
     /// The generation of the token that lacked the stream's scope, so that a new token was requested; 0 if no token
     /// lacked it.
     scope_renewed: PerStream<AtomicU64>,
+    /// The undocumented fields of each stream that have failed in this run.
+    refused_fields: Mutex<PerStream<Vec<String>>>,
     /// The id of the parent record whose list was answered last; `None` before the first.
     last_parent: PerStream<Mutex<Option<String>>>,
     /// Whether a question was refused because of a limit that applies to it alone.
@@ -154,6 +157,7 @@ impl Source {
             token_names: ResponseNames::default(),
             waiting: Arc::default(),
             scope_renewed: PerStream::new(AtomicU64::default),
+            refused_fields: Mutex::new(PerStream::new(Vec::new)),
             last_parent: PerStream::new(Mutex::default),
             limits_one: AtomicBool::new(false),
             sure: PerStream::new(AtomicBool::default),
@@ -212,8 +216,31 @@ impl Source {
     }
 
     /// Returns whether the job also collects fields that are not documented.
-    pub fn is_collecting(&self) -> bool {
-        self.settings.collect
+    pub fn is_collecting(&self, stream: Stream) -> bool {
+        self.settings.collect[stream] == Collect::Shown
+    }
+
+    /// Leaves out an undocumented field that fails for some record, if the error is about such a field and the job
+    /// does not name it. `own` are the undocumented fields that the job names. Returns the error that makes the caller find out the stream's query again, or `None` if the
+    /// error is about something else.
+    pub fn refuse_collected(&self, stream: Stream, own: &[String], error: &Error) -> Option<Error> {
+        let Kind::FieldFailed { field: Some(field) } = &error.kind else { return None };
+        let is_collected = self.dialect().stream(stream).is_ok_and(|part| part.is_collected(field));
+        let is_own = own.iter().any(|own| own.split([' ', '{', '}', ':']).any(|word| word == field));
+        if !is_collected || is_own || !self.is_collecting(stream) {
+            return None;
+        }
+        let mut refused = self.refused_fields.lock().unwrap_or_else(PoisonError::into_inner);
+        if !refused[stream].contains(field) {
+            refused[stream].push(field.clone());
+        }
+        let detail = format!("the undocumented field `{field}` fails: {}", error.reason());
+        Some(Error::new(Kind::QueryRejected { fields: vec![field.clone()] }, detail))
+    }
+
+    /// Returns the undocumented fields of a stream that have failed in this run.
+    pub fn refused_fields(&self, stream: Stream) -> Vec<String> {
+        self.refused_fields.lock().unwrap_or_else(PoisonError::into_inner)[stream].clone()
     }
 
     /// Returns, for each stream, the rules that say which values do not enter a record's hash.

@@ -100,7 +100,7 @@ pub fn list_request(dialect: &Dialect, questions: &[Question], names: &[String])
     for (q, name) in questions.iter().zip(names) {
         let part = dialect.stream(q.stream)?;
         let fields = match q.select {
-            Select::Whole => part.selected().collect::<Vec<_>>().join(" "),
+            Select::Whole => part.selection(),
             Select::Ids => part.id_field(&dialect.id).to_owned(),
         };
         let parent = part.parent.as_deref().zip(q.parent.as_deref()).map(|(path, id)| {

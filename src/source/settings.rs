@@ -31,10 +31,24 @@ pub struct SourceSettings {
     pub connect_timeout: Duration,
     /// The longest time between two bytes of an answer.
     pub read_timeout: Duration,
-    /// Whether scalar fields that are not documented are collected as well.
-    pub collect: bool,
+    /// For each stream, which undocumented fields are collected.
+    pub collect: Arc<PerStream<Collect>>,
+    /// Whether the job itself says that undocumented fields are collected.
+    pub is_collect_named: bool,
     /// For each stream, the rules that say which values do not enter a record's hash.
     pub volatile: Arc<PerStream<Volatile>>,
     /// How long failures are retried.
     pub limits: Limits,
+}
+
+/// Which undocumented fields of a stream are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collect {
+    /// None.
+    Nothing,
+    /// Those that the job names, as `extra` in `[source.dialect]`. A stream with masks collects no others, because
+    /// nobody has decided what to mask in them.
+    Named,
+    /// Those that the job names, and those that the server's schema shows.
+    Shown,
 }

@@ -68,6 +68,7 @@ pub fn measure() {
                 ..Advance::default()
             };
             let landing = Landing {
+                collected: Volatile::default(),
                 remembered: Remembered::default(),
                 place: place.clone(),
                 run: 1,

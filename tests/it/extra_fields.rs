@@ -1,5 +1,9 @@
-//! Fields that no page documents: a run leaves them out, or keeps them in `_extra` if the job says so.
+//! Fields that no page documents: a run keeps them in `_extra`, or leaves them out if the job says so. It names those
+//! that it does not ask for.
 
+use serde_json::json;
+
+use crate::support::qpien::{Account, Qpien, job};
 use crate::support::{Sandbox, Work};
 
 const LISTS: &str = "streams = [\"contacts\", \"customer_persons\"]\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n";
@@ -25,8 +29,8 @@ fn extras(work: &Work, stream: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn they_are_collected_when_a_job_says_so_and_the_schema_is_read_once() {
-    let work = Work::with_job(&format!("{LISTS}extra_fields = \"collect\"\n{OUT}"));
+fn they_are_collected_and_the_schema_is_read_once() {
+    let work = Work::with_job(&format!("{LISTS}{OUT}"));
     let sandbox = account(&work, &[]);
     work.run(&sandbox, &[]).expect(0);
     let contacts = extras(&work, "contacts").expect("a column");
@@ -34,14 +38,14 @@ fn they_are_collected_when_a_job_says_so_and_the_schema_is_read_once() {
     for extra in &contacts {
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(extra).expect("an object");
         let names: Vec<&String> = object.keys().collect();
-        assert_eq!(names, ["loyaltyPoints", "nickname"], "{extra}");
+        assert_eq!(names, ["boss", "loyaltyPoints", "nickname"], "{extra}");
     }
     let truth = sandbox.truth("contacts");
     for (record, extra) in truth.values().zip(&contacts) {
         let object: serde_json::Value = serde_json::from_str(extra).expect("an object");
         assert_eq!(object["nickname"], record["firstName"]);
     }
-    assert!(extras(&work, "customer_persons").expect("a column").iter().all(String::is_empty));
+    assert_eq!(extras(&work, "customer_persons"), None, "there is nothing to hold");
     let column = work.manifest()["streams"]["contacts"]["columns"].as_array().and_then(|c| c.last().cloned());
     assert_eq!(column, Some(serde_json::json!({ "name": "_extra", "type": "json" })));
     let schemas = |log: &[serde_json::Value]| log.iter().filter(|l| l["operation"] == "__schema").count();
@@ -56,8 +60,8 @@ fn they_are_collected_when_a_job_says_so_and_the_schema_is_read_once() {
 }
 
 #[test]
-fn otherwise_they_are_not_asked_for() {
-    let work = Work::with_job(&format!("{LISTS}{OUT}"));
+fn a_job_may_leave_them_out_and_collect_them_later() {
+    let work = Work::with_job(&format!("{LISTS}extra_fields = \"ignore\"\n{OUT}"));
     let sandbox = account(&work, &[]);
     work.run(&sandbox, &[]).expect(0);
     assert_eq!(extras(&work, "contacts"), None);
@@ -69,11 +73,168 @@ fn otherwise_they_are_not_asked_for() {
 
 #[test]
 fn a_hidden_schema_names_none() {
-    let work = Work::with_job(&format!("{LISTS}extra_fields = \"collect\"\n{OUT}"));
+    let work = Work::with_job(&format!("{LISTS}{OUT}"));
     let sandbox = account(&work, &["--introspection", "off"]);
     let said = work.run(&sandbox, &[]).expect(0).stdout;
     assert!(said.contains("hides its schema"), "{said}");
-    assert!(extras(&work, "contacts").expect("a column").iter().all(String::is_empty));
+    assert_eq!(extras(&work, "contacts"), None);
+}
+
+#[test]
+fn a_stream_with_masks_collects_only_what_the_job_names() {
+    const MASK: &str = "[mask.contacts]\nemail = \"drop\"\n";
+    const NAMED: &str = "[source.dialect.streams.contacts]\nextra = [\"loyaltyPoints\"]\n";
+    for (named, names) in [("", None), (NAMED, Some("{\"loyaltyPoints\":"))] {
+        let work = Work::with_job(&format!("{LISTS}{named}{MASK}{OUT}"));
+        let sandbox = account(&work, &[]);
+        work.run(&sandbox, &[]).expect(0);
+        let found = extras(&work, "contacts");
+        assert_eq!(found.is_some(), names.is_some());
+        for extra in found.into_iter().flatten() {
+            assert!(names.is_some_and(|names| extra.starts_with(names)) && !extra.contains("nickname"), "{extra}");
+        }
+    }
+}
+
+/// Starts a sandbox whose templates and messages have more than the documentation says.
+fn rich(work: &Work) -> Sandbox {
+    let shipped = include_str!("../../src/sandbox/dialects/default.graphql");
+    let sdl = shipped
+        .replacen(
+            "type WhatsappBusinessTemplate {",
+            "type WhatsappBusinessTemplate {\n  components: [TemplateComponent!]\n  apiToken: String\n  \
+             buttons(kind: String!): [String]\n  conversations: [ExternalConversation]\n",
+            1,
+        )
+        .replacen("type Message {", "type Message {\n  flowBotId: ID\n  inReplyTo: Message\n", 1)
+        + "\ntype TemplateComponent {\n  kind: String\n  text: TemplateText\n}\n\ntype TemplateText {\n  body: String\n}\n";
+    assert_eq!(sdl.matches("apiToken").count() + sdl.matches("flowBotId").count(), 2, "the types are named otherwise");
+    std::fs::write(work.path("rich.graphql"), sdl).expect("the schema");
+    let sdl = work.path("rich.graphql").display().to_string();
+    let size = ["--contacts", "5", "--persons", "2", "--conversations", "6", "--messages", "40"];
+    Sandbox::start(&[&size[..], &["--requests-per-minute", "0", "--sdl", &sdl]].concat())
+}
+
+#[test]
+fn objects_come_two_levels_deep_references_as_their_id_and_the_rest_is_named() {
+    let lists =
+        LISTS.replacen("\"customer_persons\"", "\"conversations\", \"messages\", \"whatsapp_business_templates\"", 1);
+    let work = Work::with_job(&format!("{lists}{OUT}"));
+    let sandbox = rich(&work);
+    let said = work.run(&sandbox, &[]).expect(0).stdout;
+    for told in [
+        "`apiToken` (looks like a credential)",
+        "`buttons` (needs an argument)",
+        "`conversations` (is a list of records",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    assert!(said.contains("[source.dialect.streams.whatsapp_business_templates] extra = "), "{said}");
+    let templates = extras(&work, "whatsapp_business_templates").expect("a column");
+    assert!(!templates.is_empty());
+    for extra in templates {
+        let extra: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&extra).expect("an object");
+        assert_eq!(extra.keys().collect::<Vec<_>>(), ["category", "components", "language", "status"]);
+    }
+    for extra in extras(&work, "messages").expect("a column") {
+        let extra: serde_json::Value = serde_json::from_str(&extra).expect("an object");
+        let reply = extra["inReplyTo"].as_object();
+        assert!(reply.is_none_or(|reply| reply.keys().eq(["_id"])), "{extra}");
+        assert!(extra.get("flowBotId").is_some(), "{extra}");
+    }
+    let asked = sandbox.log().iter().filter(|line| line.to_string().contains("apiToken")).count();
+    assert_eq!(asked, 0, "a credential is never asked for");
+}
+
+#[test]
+fn a_counter_among_them_re_asks_no_conversation() {
+    let server = Qpien::start(Account::new(3, 40, 3), |_, _| None);
+    let extra = "audit = 0\n[source.dialect.streams.conversations]\nextra = [\"unreadCount\", \"stats { seen }\"]";
+    let work = job("incremental", extra);
+    let count = |server: &Qpien, night: usize| {
+        for entry in server.account().lists.get_mut("getConversationList").expect("conversations") {
+            entry["unreadCount"] = json!(night);
+            entry["stats"] = json!({"seen": night * 10});
+        }
+    };
+    count(&server, 0);
+    server.run(&work).expect(0);
+    for night in 1..4 {
+        count(&server, night);
+        let before = server.asked().len();
+        server.run(&work).expect(0);
+        let asked = server.asked();
+        let messages = asked[before..].iter().filter(|field| field.operation == "getMessages").count();
+        assert_eq!(messages, 0, "night {night}");
+        let found = extras(&work, "conversations").expect("a column");
+        let seen = format!("{{\"unreadCount\":{night},\"stats\":{{\"seen\":{}}}}}", night * 10);
+        let same =
+            |extra: &String| serde_json::from_str::<serde_json::Value>(extra).ok() == serde_json::from_str(&seen).ok();
+        assert!(found.iter().all(same), "night {night}: {found:?}");
+    }
+    // What the documentation knows still counts: a new message is found.
+    let mut account = server.account();
+    let made = "2024-05-01T00:00:00.000Z";
+    let message = json!({"_id": "new", "conversation": "conversation-00007", "content": "x", "createdAt": made});
+    account.messages.get_mut("conversation-00007").expect("a conversation").insert(0, message);
+    account.lists.get_mut("getConversationList").expect("conversations")[7]["lastMessage"] =
+        json!({"content": "x", "createdAt": made});
+    drop(account);
+    server.run(&work).expect(0);
+    assert!(crate::support::ids(&work, "messages").contains(&"new".to_owned()));
+}
+
+/// The answer of a server that shows its schema: contacts with an undocumented `nickname` and `loyaltyPoints`.
+fn introspection() -> serde_json::Value {
+    let scalar = |name: &str| json!({"name": name, "args": [], "type": {"kind": "SCALAR", "name": "String"}});
+    let object = |name: &str, ty: &str| json!({"name": name, "args": [], "type": {"kind": "OBJECT", "name": ty}});
+    let list = |name: &str, ty: &str| json!({"name": name, "args": [], "type": {"kind": "LIST", "ofType": {"kind": "OBJECT", "name": ty}}});
+    let ty = |name: &str, fields: &[serde_json::Value]| json!({"kind": "OBJECT", "name": name, "fields": fields});
+    let contact = ["_id", "firstName", "lastName", "email", "phone", "owner", "nickname", "loyaltyPoints"].map(scalar);
+    let types = [
+        ty("Query", &[object("getContactList", "Payload")]),
+        ty("Payload", &[scalar("success"), object("data", "Page"), scalar("code"), scalar("message")]),
+        ty("Page", &[list("docs", "Contact"), scalar("hasNextPage"), scalar("totalDocs")]),
+        ty("Contact", &contact),
+    ];
+    json!({"data": {"__schema": {"queryType": {"name": "Query"}, "mutationType": null, "types": types}}})
+}
+
+#[test]
+fn one_that_fails_for_a_record_is_left_out_and_named() {
+    let mut account = Account::new(60, 0, 0);
+    for contact in account.lists.get_mut("getContactList").expect("contacts") {
+        (contact["nickname"], contact["loyaltyPoints"]) = (json!("n"), json!(7));
+    }
+    // Row 40 has no nickname that the server can give, and the first two rows, which a run looks at first, have one.
+    let bend = |_: &Account, field: &crate::support::qpien::Field| {
+        let (from, to) = field.rows();
+        let fails = field.operation == "getContactList" && field.selects("nickname") && (from..to).contains(&40);
+        let path = json!([field.name, "data", "docs", 40_usize.saturating_sub(from), "nickname"]);
+        fails.then(|| {
+            Err(json!({"message": "Cannot return null for non-nullable field Contact.nickname.", "path": path}))
+        })
+    };
+    let server = Qpien::whole(account, bend, |asked, _, body| {
+        let is_schema = asked.document().contains("__schema");
+        crate::support::foreign::Answer::json(200, &if is_schema { introspection() } else { body })
+    });
+    let work = job("backfill", "page_size = 50");
+    let text = std::fs::read_to_string(work.path("job.toml")).expect("the job");
+    std::fs::write(work.path("job.toml"), format!("streams = [\"contacts\"]\n{text}")).expect("the job");
+    let said = server.run(&work).expect(0).stdout;
+    assert!(said.contains("`nickname` (fails)"), "{said}");
+    let contacts = extras(&work, "contacts").expect("a column");
+    assert_eq!(contacts.len(), 60);
+    assert!(contacts.iter().all(|extra| extra == "{\"loyaltyPoints\":7}"), "{contacts:?}");
+    // A job that names the field wants it: then its failure is the record's.
+    let named = format!("streams = [\"contacts\"]\n{text}").replacen(
+        "[[dest",
+        "[source.dialect.streams.contacts]\nextra = [\"nickname\"]\n[[dest",
+        1,
+    );
+    std::fs::write(work.path("job.toml"), named).expect("the job");
+    server.run(&work).expect(3);
 }
 
 #[test]

@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn check(args: &CheckArgs) -> Result<Exit> {
     let all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let heading = Some("account").filter(|_| args.format == CheckFormat::Text);
-    Box::pin(accounts::each(all, heading, async |one| check_one(one, args.format).await)).await
+    Box::pin(accounts::each(all, heading, async |one| Box::pin(check_one(one, args.format)).await)).await
 }
 
 async fn check_one(mut settings: Settings, format: CheckFormat) -> Result<Exit> {

@@ -87,17 +87,6 @@ pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> Selection 
     selection
 }
 
-/// Returns the scalar fields of a type that belong to no documented column. A job that collects undocumented fields
-/// selects them, too.
-pub fn extra(schema: &Schema, type_name: &str, stream: Stream) -> Vec<String> {
-    let fields = schema.fields(type_name);
-    let held =
-        |field: &Field| stream.columns().iter().any(|c| carrying(fields, c).is_some_and(|f| f.name == field.name));
-    let further =
-        fields.iter().filter(|f| !f.arguments.iter().any(Argument::is_needed) && schema.is_leaf(&f.ty) && !held(f));
-    further.map(|f| f.name.clone()).collect()
-}
-
 /// Returns the selection of a field: its name, and the names of its sub-fields `levels` deep. Returns `None` if
 /// nothing of the field can be selected.
 fn written(schema: &Schema, name: &str, ty: &TypeRef, levels: u32) -> Option<String> {

@@ -7,6 +7,7 @@
 
 pub mod arguments;
 pub mod entity;
+pub mod further;
 pub mod list;
 pub mod not_qpien;
 pub mod single_record;

@@ -6,6 +6,7 @@
 //! The token and each stream are dealt with one by one, so that a change of one list causes questions about that list
 //! only.
 
+mod further;
 mod optional;
 mod token;
 
@@ -27,6 +28,7 @@ use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::document::Documents;
 use crate::source::server::Server as _;
+use crate::source::settings::Collect;
 use crate::streams::Stream;
 
 /// What was found out about how a server spells the API.
@@ -153,12 +155,19 @@ impl<'s> Negotiation<'s> {
         &self.outcome
     }
 
-    /// Derives the spelling of these streams from the server's schema, because the server refuses the remembered one.
+    /// Derives the spelling of these streams from the server's schema, because the server refuses the remembered one,
+    /// or a field in it.
     pub async fn anew(mut self, streams: &[Stream]) -> Result<NegotiationOutcome> {
         let before = self.source.budget.stats().requests;
         self.streams = streams.to_vec();
         for stream in streams {
-            self.by_schema(*stream).await?;
+            if self.source.refused_fields(*stream).is_empty() {
+                self.by_schema(*stream).await?;
+            } else {
+                // The query is understood: only an undocumented field of it fails.
+                self.select_further(*stream, Vec::new())?;
+                self.stream(*stream).await?;
+            }
         }
         self.outcome.requests = self.source.budget.stats().requests - before;
         Ok(self.outcome)
@@ -166,8 +175,16 @@ impl<'s> Negotiation<'s> {
 
     fn speak(&self) -> Result<()> {
         let mut dialect = Dialect::with(&DialectLayer::clone(&self.settled).with_job(self.job))?;
-        if !self.source.settings().collect {
-            dialect.streams.values_mut().for_each(|part| part.extra.clear());
+        for (name, part) in &mut dialect.streams {
+            let Some(stream) = Stream::named(name) else { continue };
+            match self.source.settings().collect[stream] {
+                Collect::Nothing => part.extra.clear(),
+                Collect::Named => {
+                    let own = self.job.stream(stream).and_then(|own| own.extra.clone());
+                    part.extra = own.unwrap_or_default();
+                }
+                Collect::Shown => {}
+            }
         }
         self.source.set_dialect(dialect);
         Ok(())
@@ -293,9 +310,8 @@ impl<'s> Negotiation<'s> {
     async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
         let part = SavedPart::new(stream.name(), settled.layer);
         let mut part = part.shown(stream, proof).with_notes(&settled.notes);
-        if self.source.settings().collect {
-            let fields = self.further_fields(stream).await?;
-            part = part.with_extra(stream, fields);
+        if self.source.is_collecting(stream) {
+            part = Box::pin(self.with_further_fields(stream, part)).await?;
         }
         if let (true, Some(id)) = (self.thorough, proof.ids.first())
             && let Some(one) = self.single_record(stream, id).await?

@@ -1,5 +1,5 @@
-//! Finds out what a run does not need to begin: undocumented fields, the queries for single records, and what a
-//! second page shows.
+//! Finds out what a run does not need to begin: the queries for single records, the filter by the date of the last
+//! change, and what a second page shows.
 
 use crate::dialect::{
     Dialect, DialectLayer, Layer as _, ListLayer, NotFound, SinceForm, SingleRecordDialect, SingleRecordLayer,
@@ -16,30 +16,6 @@ use crate::error::Result;
 use crate::streams::Stream;
 
 impl Negotiation<'_> {
-    /// Returns the scalar fields of a stream's records that belong to no documented column, or `None` if the server
-    /// does not show them.
-    pub(in crate::discovery) async fn further_fields(&mut self, stream: Stream) -> Result<Option<Vec<String>>> {
-        self.introspect(true).await?;
-        let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else {
-            self.outcome.blind = true;
-            return Ok(None);
-        };
-        let dialect = self.source.dialect();
-        let Some(entity) = infer::entity_of(schema, dialect.stream(stream)?) else {
-            return Ok(None);
-        };
-        let fields = infer::entity::extra(schema, entity, stream);
-        if !fields.is_empty() {
-            self.outcome.findings.push(Finding {
-                part: format!("streams.{stream}.extra"),
-                value: fields.join(", "),
-                evidence: format!("scalar fields of {entity} that no column holds"),
-                certainty: Certainty::Introspected,
-            });
-        }
-        Ok(Some(fields))
-    }
-
     /// Returns the query for one record of a stream, or `None`. The query must answer differently for `there`, the id
     /// of a record that exists, and for an id that no record has.
     pub(in crate::discovery) async fn single_record(

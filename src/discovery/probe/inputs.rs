@@ -187,7 +187,8 @@ impl<'a> Inputs<'a> {
         with_defaults(all, |a| !needed.contains(&a.name))
     }
 
-    /// Returns the known types of arguments, by name.
+    /// Returns the known types of arguments, by name. A field of an input object whose type is non-null may have a
+    /// default that no message shows. So a field counts as required only if the server said that it is missing.
     pub fn types(&self) -> BTreeMap<String, Type> {
         let known = self.types.iter().filter(|(_, i)| i.is != Is::Unknown);
         known
@@ -196,7 +197,7 @@ impl<'a> Inputs<'a> {
                     Is::Enum => Type::Enum(Vec::new()),
                     Is::Scalar => Type::Scalar,
                     Is::Input | Is::Unknown => {
-                        Type::Input(with_defaults(&input.fields, |f| input.bare && !input.needed.contains(&f.name)))
+                        Type::Input(with_defaults(&input.fields, |f| !input.needed.contains(&f.name)))
                     }
                 };
                 (name.clone(), ty)

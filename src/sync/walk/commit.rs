@@ -10,6 +10,7 @@ use crate::mirror::records;
 use crate::mirror::reread::Remembered;
 use crate::mirror::walk_key::WalkKey;
 use crate::progress::add;
+use crate::record::volatile::Volatile;
 use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::streams::{self, Stream};
@@ -80,6 +81,10 @@ pub async fn land(
         set_aside,
         volatile: context.source.volatile().clone(),
         masked: context.masks.as_ref().is_some_and(|masks| masks.hashes_unmasked(stream)),
+        collected: Volatile {
+            paths: context.source.dialect().stream(stream)?.collected_paths(),
+            ..Volatile::default()
+        },
         nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
         advance: Advance {
             pass: from.pass,

@@ -50,6 +50,10 @@ pub async fn page(context: &Context, asked: &Question, first: u64, error: Error)
     if !policy::may_be_of_a_record(&error.kind) || !paging.is_paged() || asked.select != Select::Whole {
         return Err(error);
     }
+    let own = context.spelling.job.stream(asked.stream).and_then(|own| own.extra.as_deref());
+    if let Some(refused) = context.source.refuse_collected(asked.stream, own.unwrap_or_default(), &error) {
+        return Err(refused);
+    }
     tracing::info!(stream = %asked.stream, %error, "looking for the rows that make a page fail");
     for _ in 0..TRIES {
         let ids = Question { select: Select::Ids, ..asked.clone() };

@@ -168,7 +168,7 @@
 //! | `src/sandbox/dialects/default.graphql` | its operation and its type | `a_walk_shows_the_truth`, `every_documented_column_is_in_the_default_schema` |
 //! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/account/object.rs`, `src/sandbox/account/fields.rs`, `src/sandbox/account/nested.rs` | its list, its number of records, its ids | compiler |
 //! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in one of them, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values` |
-//! | `src/sandbox/api.rs`, `src/sandbox/account/truth.rs` | in the tests, how it is walked and how many records it has | compiler |
+//! | `src/sandbox/api.rs`, `src/sandbox/truth.rs` | in the tests, how it is walked and how many records it has | compiler |
 //! | `jobs/full-backfill.toml` | its name | `a_job_that_names_no_streams_reads_the_default_ones_and_the_full_backfill_reads_all` |
 //! | `jobs/README.md`, `jobs/spark/merge.py` | its name | `every_list_of_all_streams_outside_the_program_is_whole` |
 //! | `sql/warehouse/` | for a stream of `DEFAULT`, `make sql` | `the_committed_files_are_what_the_generator_writes` |

@@ -181,7 +181,7 @@
 //! | `src/destinations/` | for files, a `Format`; for another place, a `Destination` | compiler |
 //! | `src/config/destinations.rs` | its defaults, and a `FileFormat` or a `Target` | compiler |
 //! | `src/config/accounts.rs` | the key that accounts may not share | compiler |
-//! | `src/delivery/deliver.rs` | how it is opened | compiler |
+//! | `src/delivery/target.rs` | how it is opened | compiler |
 //! | `src/commands/check/destination.rs`, `src/commands/verify/mod.rs` | for a `Target`, how it is checked and verified | compiler |
 //! | `src/destinations/manifest.rs`, `src/destinations/read_files.rs` | for a `FileFormat`, its endings and how `verify` reads it | `files_of_every_kind_have_known_endings_and_are_read_back` |
 //! | `src/destinations/contract_tests.rs` | the test that holds it to the contract | compiler, `every_kind_of_destination_is_held_to_the_contract` |

@@ -72,7 +72,7 @@
 //! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`] |
 //! | when a walk is complete | [`sync::walk`] argues it, `sync/walk/completeness.rs` decides it |
 //! | records that move while a list is read | [`sync::walk::closing`] |
-//! | a page that fails because of one row | [`sync::walk::isolate`], [`set_aside`] |
+//! | a page that fails because of one row | [`sync::walk::isolation`], [`set_aside`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`] |
 //! | when everything is read anew | [`mirror::rounds`]; because a setting changed: [`mirror::settings`], [`mirror::restart`] |
 //! | which conversations are not asked for, and what that misses | [`sync::incremental`], [`mirror::partitions`], [`mirror::audits`] |

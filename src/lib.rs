@@ -101,7 +101,7 @@
 //! | [`source::query`] writes GraphQL documents | cynic, `graphql_client` | these need the schema when they are compiled; here the dialect says at run time how the API spells its queries |
 //! | [`source::envelope`] reads answers | `graphql_client`'s response type | answers come in forms that no type foresees, and rows stay as the bytes that were sent |
 //! | [`source::rate_limit::window`] shares the budget | governor alone | governor counts within one process; the limit belongs to a key that several processes share (governor still paces each process) |
-//! | [`source::decoding`] undoes content codings | reqwest's own | that fails if a proxy names a coding wrongly |
+//! | `source/decoding.rs` undoes content codings | reqwest's own | that fails if a proxy names a coding wrongly |
 //! | [`record::json_paths`] finds values in JSON | `serde_json_path` | that needs a parsed tree; here one pass over borrowed text finds all values and leaves the other bytes alone |
 //! | [`moment`] parses moments | jiff | jiff ends a day before the year 9999 does; jiff reads durations and time zones |
 //! | [`number`] parses numbers | `str::parse` | that accepts `NaN`, `inf` and `1e400` |

@@ -291,7 +291,7 @@ impl Walk {
     }
 }
 
-/// Walks without the checks, for tests ([`naive`]).
+/// Walks without the checks, for tests (`naive`).
 #[cfg(debug_assertions)]
 impl Walk {
     /// Returns a walk that reads page after page without overlap, for the test that shows what the overlap is for.

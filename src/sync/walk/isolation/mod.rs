@@ -10,12 +10,12 @@
 //! The walk reads the parts one after the other, but an order at one moment is what proves a walk. So the parts must
 //! show the ids of the undivided page, in its order. If the server does not answer with the ids either, the walk reads
 //! the parts twice, and both readings must be equal. It can then name a row that fails only by its position in the
-//! list. A row without a readable id is named by its position as well ([`super::gaps`]).
+//! list. A row without a readable id is named by its position as well (`gaps`).
 //!
 //! If most rows of a page fail one by one, the cause is not in the rows, and the walk fails as the page did. The same
 //! holds for a page whose parts all fail and whose ids the server does not tell.
 //!
-//! [`division`] divides the page and writes the questions, [`composition`] puts the answers together.
+//! `division` divides the page and writes the questions, `composition` puts the answers together.
 
 mod composition;
 mod division;

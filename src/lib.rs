@@ -72,7 +72,7 @@
 //! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`] |
 //! | when a walk is complete | [`sync::walk`] argues it, `sync/walk/completeness.rs` decides it |
 //! | records that move while a list is read | [`sync::walk::closing`] |
-//! | a page that fails because of one row | [`sync::walk::isolate`], [`set_aside`] |
+//! | a page that fails because of one row | [`sync::walk::isolation`], [`set_aside`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`] |
 //! | when everything is read anew | [`mirror::rounds`]; because a setting changed: [`mirror::settings`], [`mirror::restart`] |
 //! | which conversations are not asked for, and what that misses | [`sync::incremental`], [`mirror::partitions`], [`mirror::audits`] |
@@ -101,7 +101,7 @@
 //! | [`source::query`] writes GraphQL documents | cynic, `graphql_client` | these need the schema when they are compiled; here the dialect says at run time how the API spells its queries |
 //! | [`source::envelope`] reads answers | `graphql_client`'s response type | answers come in forms that no type foresees, and rows stay as the bytes that were sent |
 //! | [`source::rate_limit::window`] shares the budget | governor alone | governor counts within one process; the limit belongs to a key that several processes share (governor still paces each process) |
-//! | [`source::decoding`] undoes content codings | reqwest's own | that fails if a proxy names a coding wrongly |
+//! | `source/decoding.rs` undoes content codings | reqwest's own | that fails if a proxy names a coding wrongly |
 //! | [`record::json_paths`] finds values in JSON | `serde_json_path` | that needs a parsed tree; here one pass over borrowed text finds all values and leaves the other bytes alone |
 //! | [`moment`] parses moments | jiff | jiff ends a day before the year 9999 does; jiff reads durations and time zones |
 //! | [`number`] parses numbers | `str::parse` | that accepts `NaN`, `inf` and `1e400` |
@@ -168,7 +168,7 @@
 //! | `src/sandbox/dialects/default.graphql` | its operation and its type | `a_walk_shows_the_truth`, `every_documented_column_is_in_the_default_schema` |
 //! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/account/object.rs`, `src/sandbox/account/fields.rs`, `src/sandbox/account/nested.rs` | its list, its number of records, its ids | compiler |
 //! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in one of them, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values` |
-//! | `src/sandbox/api.rs`, `src/sandbox/account/truth.rs` | in the tests, how it is walked and how many records it has | compiler |
+//! | `src/sandbox/api.rs`, `src/sandbox/truth.rs` | in the tests, how it is walked and how many records it has | compiler |
 //! | `jobs/full-backfill.toml` | its name | `a_job_that_names_no_streams_reads_the_default_ones_and_the_full_backfill_reads_all` |
 //! | `jobs/README.md`, `jobs/spark/merge.py` | its name | `every_list_of_all_streams_outside_the_program_is_whole` |
 //! | `sql/warehouse/` | for a stream of `DEFAULT`, `make sql` | `the_committed_files_are_what_the_generator_writes` |
@@ -181,7 +181,7 @@
 //! | `src/destinations/` | for files, a `Format`; for another place, a `Destination` | compiler |
 //! | `src/config/destinations.rs` | its defaults, and a `FileFormat` or a `Target` | compiler |
 //! | `src/config/accounts.rs` | the key that accounts may not share | compiler |
-//! | `src/delivery/deliver.rs` | how it is opened | compiler |
+//! | `src/delivery/target.rs` | how it is opened | compiler |
 //! | `src/commands/check/destination.rs`, `src/commands/verify/mod.rs` | for a `Target`, how it is checked and verified | compiler |
 //! | `src/destinations/manifest.rs`, `src/destinations/read_files.rs` | for a `FileFormat`, its endings and how `verify` reads it | `files_of_every_kind_have_known_endings_and_are_read_back` |
 //! | `src/destinations/contract_tests.rs` | the test that holds it to the contract | compiler, `every_kind_of_destination_is_held_to_the_contract` |

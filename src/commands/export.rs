@@ -6,7 +6,7 @@ use super::overlap::apart;
 use crate::cli::ExportArgs;
 use crate::config::flags::Flags;
 use crate::config::settings::Settings;
-use crate::delivery::{deliver, offer};
+use crate::delivery::{handover, job_destinations, offer, recovery};
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind, Result};
 use crate::logging;
@@ -51,14 +51,14 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     drop(reading);
     let dates = dialect::dates(&remembered, &settings.spelled)?;
     let mirror = Mirror::open(&settings.mirror, &holder, dates)?;
-    let mut destinations = deliver::destinations(&settings)?;
+    let mut destinations = job_destinations::open(&settings)?;
     let told_of = settings.clone();
     let (delivered, refused) = mirror
         .call(move |writer| {
             account::claim_masks(writer, &settings.mask_at.landing(&settings.masks))?;
-            deliver::finish_pending(writer, &settings, &mut destinations)?;
+            recovery::finish_pending(writer, &settings, &mut destinations)?;
             let run = MirrorView::begin(writer.path())?.latest_run()?.map_or(0, |r| r.id);
-            Ok((deliver::deliver(writer, &settings, run, &mut destinations)?, refused(&settings)?))
+            Ok((handover::deliver(writer, &settings, run, &mut destinations)?, refused(&settings)?))
         })
         .await?;
     let mut exits = Vec::new();
@@ -67,7 +67,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
         logging::failed(&format!("{account}{refused}"), decision.hint);
         exits.push(decision.exit);
     }
-    let damaged = deliver::damaged(&told_of)?;
+    let damaged = offer::damaged(&told_of)?;
     for (_, error) in &damaged {
         let decision = policy::decide(&error.kind);
         logging::failed(&format!("{account}{error}"), decision.hint);
@@ -98,7 +98,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
             Err(error) => {
                 let decision = policy::decide(&error.kind);
                 logging::failed(&format!("{account}{}", error.detail), decision.hint);
-                exits.push(deliver::exit_of(&error.kind));
+                exits.push(handover::exit_of(&error.kind));
             }
         }
     }

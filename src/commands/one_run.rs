@@ -12,9 +12,8 @@ use super::overlap::apart;
 use super::{box_size, setup};
 use crate::config::job::MaskAt;
 use crate::config::settings::Settings;
-use crate::delivery::deliver;
-use crate::delivery::deliver::Destinations;
-use crate::delivery::mask_check;
+use crate::delivery::job_destinations::Destinations;
+use crate::delivery::{handover, job_destinations, mask_check, offer, recovery};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, AccountIdentity};
 use crate::mirror::readings::ChangedSince;
@@ -66,7 +65,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
     let mirror = Arc::new(open(settings)?);
-    let destinations = deliver::destinations(settings)?;
+    let destinations = job_destinations::open(settings)?;
     let account = AccountIdentity::new(&source.host(), &settings.source.client_id);
     if !common.adopt {
         let account = account.clone();
@@ -281,7 +280,7 @@ async fn finish(
 ) -> Result<Destinations> {
     let _alone = common.delivering.lock().await;
     let settings = settings.clone();
-    mirror.call(move |w| deliver::finish_pending(w, &settings, &mut destinations).map(|()| destinations)).await
+    mirror.call(move |w| recovery::finish_pending(w, &settings, &mut destinations).map(|()| destinations)).await
 }
 
 /// Delivers on the mirror's own thread. So nothing is written to the mirror meanwhile, and the delivery reuses memory
@@ -297,12 +296,12 @@ async fn deliver(
     let (settings, mut moved) = (settings.clone(), std::mem::take(destinations));
     let delivered = mirror.call(move |writer| {
         writer.shrink()?;
-        deliver::deliver(writer, &settings, run, &mut moved)
+        handover::deliver(writer, &settings, run, &mut moved)
     });
     for (place, delivered) in delivered.await? {
         if let Err(error) = &delivered {
             tracing::error!(%place, %error, "not delivered");
-            exits.push(deliver::exit_of(&error.kind));
+            exits.push(handover::exit_of(&error.kind));
         }
         let told = DestinationReport::new(place, &delivered);
         if !told.set_aside.is_empty() {
@@ -319,7 +318,7 @@ async fn deliver(
 /// Adds notes about the mirror's file for the operator: damaged records, and a write-ahead log that cannot shrink
 /// because another program reads the mirror.
 async fn of_mirror(settings: &Settings, mirror: &Mirror, report: &mut RunReport, exits: &mut Vec<Exit>) -> Result<()> {
-    for (_, error) in deliver::damaged(settings)? {
+    for (_, error) in offer::damaged(settings)? {
         exits.push(policy::decide(&error.kind).exit);
         report.notes.push(format!("{error}: its stream is delivered to nobody"));
     }

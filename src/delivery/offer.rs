@@ -216,6 +216,18 @@ pub fn left_over(
     Ok(None)
 }
 
+/// Returns the job's streams that are held because of damaged records, each with the error to report.
+pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
+    let reading = MirrorView::begin(&settings.mirror)?;
+    let mut all = Vec::new();
+    for stream in settings.streams.iter().copied() {
+        let waiting = damaged::waiting(reading.connection(), stream)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")).caused_by(&e))?;
+        all.extend(waiting.map(|waiting| (stream, waiting.error(stream))));
+    }
+    Ok(all)
+}
+
 /// Returns the names of the records and lists of a stream that were set aside. Returns none if the stream lacks
 /// anything else, because it is then not delivered.
 fn set_aside(

@@ -251,7 +251,7 @@ pub fn hold_to_the_contract(subject: &dyn Subject) {
 
 #[test]
 fn every_kind_of_destination_is_held_to_the_contract() {
-    let files = ("files_tests.rs", include_str!("files_tests.rs"));
+    let files = ("files/tests.rs", include_str!("files/tests.rs"));
     let postgres = ("postgres/tests.rs", include_str!("postgres/tests.rs"));
     for kind in crate::config::keys_tests::known("[[destination]]\nkind = \"zzz\"") {
         let kind = DestinationKind::deserialize(toml::Value::String(kind)).expect("a kind");

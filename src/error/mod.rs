@@ -3,7 +3,7 @@
 //! decided in [`crate::policy`] and nowhere else.
 //!
 //! The detail of an error is text for the operator. It never contains a secret, a token or the body of an answer.
-//! Code that builds an error quotes names and numbers through [`quote`]. It quotes only what `source::wording` lets
+//! Code that builds an error quotes names and numbers through [`quote()`]. It quotes only what `source::wording` lets
 //! through of a server's message.
 
 mod cause;

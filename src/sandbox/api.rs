@@ -14,7 +14,6 @@ use super::token::{IssuedTokens, TokenState};
 use super::{SandboxOptions, StartError};
 use crate::sandbox::account::data::{GeneratedAccount, Size};
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::account::truth::{ObjectFields, Truth};
 use crate::sandbox::changes::account_lists::AccountLists;
 use crate::sandbox::changes::drift_settings::ListOrder;
 use crate::sandbox::changes::night::{NightChanges, NightReport};
@@ -24,6 +23,7 @@ use crate::sandbox::graphql::question::SandboxQuestion;
 use crate::sandbox::graphql::schema::{Prepared, SandboxSchema};
 use crate::sandbox::http::limit::{Limit, LimitState};
 use crate::sandbox::http::log::{Counts, Log, LogLine};
+use crate::sandbox::truth::{ObjectFields, Truth};
 use crate::streams::Stream;
 
 /// The complete state of the server.

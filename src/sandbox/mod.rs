@@ -19,7 +19,7 @@
 //! | How is a request handled, step by step? | `api.rs`, then `graphql/resolve.rs`; the result is in `outcome.rs` |
 //! | What does a query select, and what does it ask? | `graphql/plan.rs`, from `selection.rs` and `question.rs` |
 //! | Where does a page begin? | `account/cursor.rs` |
-//! | How is an answer written? | `graphql/execute.rs`, `members.rs` (an envelope's scalars), `json_writer.rs` |
+//! | How is an answer written? | `graphql/`: `execute.rs`, `members.rs` (an envelope's scalars); as JSON: `account/json_writer.rs` |
 //! | How many records, in which order, which ids? | `account/`: `data.rs`, `list.rs`, `ids.rs` |
 //! | What do the lists hold after changes? | `changes/account_lists.rs` |
 //! | What is in a field? | `account/`: `fields.rs`, then `records.rs`, `channels.rs` or `nested.rs` |
@@ -30,7 +30,7 @@
 //! | What makes lists hard to read? | `faults/adversary.rs` |
 //! | Which requests fail? | `faults.rs`, `http/body.rs` (connections that break) |
 //! | Who may ask, and how often? | `token.rs`, `http/limit.rs` |
-//! | What must an export hold? Which requests came? | `account/truth.rs`, `http/log.rs` |
+//! | What must an export hold? Which requests came? | `truth.rs`, `http/log.rs` |
 
 mod account;
 mod api;
@@ -40,6 +40,7 @@ pub mod faults;
 pub(crate) mod graphql;
 mod http;
 mod token;
+mod truth;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

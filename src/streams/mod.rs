@@ -185,6 +185,11 @@ impl Stream {
     pub fn columns(self) -> &'static [Column] {
         self.definition().columns
     }
+
+    /// Returns the stream's documented column with this name, or `None` if there is no such column.
+    pub fn column(self, name: &str) -> Option<&'static Column> {
+        self.columns().iter().find(|column| column.name == name)
+    }
 }
 
 impl fmt::Display for Stream {

@@ -7,7 +7,7 @@ use super::disk;
 use super::line::CheckLine;
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::Settings;
-use crate::delivery::{deliver, preflight};
+use crate::delivery::{preflight, target};
 #[cfg(feature = "postgres")]
 use crate::destinations::DestinationTerms;
 use crate::destinations::Filled;
@@ -40,7 +40,7 @@ pub fn line(settings: &DestinationSettings, job: &Settings) -> CheckLine {
 /// copy of this mirror has. A mirror that cannot be read is no error here, because it is reported in a line of its
 /// own.
 fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
-    let destination = deliver::destination(settings, job)?;
+    let destination = target::destination(settings, job)?;
     if !destination.is_one_mirrors() {
         return Ok(());
     }
@@ -65,7 +65,7 @@ fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
 fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Result<Vec<(Stream, (i64, Filled))>> {
     match &settings.target {
         Target::Files { path, retry_for, .. } => {
-            let mut store = deliver::store(path, *retry_for)?;
+            let mut store = target::store(path, *retry_for)?;
             let Some(manifest) = store.read(NAME)? else { return Ok(Vec::new()) };
             let Ok(manifest) = serde_json::from_slice::<Manifest>(&manifest) else { return Ok(Vec::new()) };
             let of = |s: Stream| Ok((s, (manifest.delivered(&store.place(), mirror, s)?, manifest.filled(s))));
@@ -94,7 +94,7 @@ fn database(options: &PostgresOptions, terms: DestinationTerms, streams: &[Strea
 /// store allows. Repeats failed requests for `retry_for`.
 fn objects(path: &Path, retry_for: Duration) -> CheckLine {
     let place = path.display().to_string();
-    let tried = deliver::store(path, retry_for).and_then(|mut store| store.check("check"));
+    let tried = target::store(path, retry_for).and_then(|mut store| store.check("check"));
     let line = match tried {
         Err(error) => CheckLine::failed("destination", "", &error),
         Ok(()) => CheckLine::ok(

@@ -5,8 +5,8 @@
 use super::Differences;
 use crate::config::destinations::DestinationSettings;
 use crate::config::settings::Settings;
-use crate::delivery::deliver;
-use crate::delivery::offer;
+use crate::delivery::masked_reader::masked;
+use crate::delivery::{offer, target};
 use crate::destinations::manifest::Manifest;
 use crate::error::Result;
 use crate::mirror::changes::MirrorView;
@@ -24,7 +24,7 @@ pub fn make(
     differences: &mut Differences,
     quiet: bool,
 ) -> Result<()> {
-    let Some(files) = deliver::to_nowhere(destination) else { return Ok(()) };
+    let Some(files) = target::to_nowhere(destination) else { return Ok(()) };
     let reading = MirrorView::begin(&settings.mirror)?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);
     let mirror = reading.identity()?.unwrap_or_default();
@@ -46,7 +46,7 @@ pub fn make(
             }
             continue;
         }
-        let again = files.sums(&delivery, offer, &deliver::masked(settings, &reading))?;
+        let again = files.sums(&delivery, offer, &masked(settings, &reading))?;
         for (was, is) in entry.files.iter().zip(&again).filter(|(was, is)| was != is) {
             let what = if was.path == is.path { "its bytes" } else { "its name" };
             differences.add(&was.path, format!("{what} would be another if it were made from the mirror now"));

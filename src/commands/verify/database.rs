@@ -12,7 +12,7 @@ use super::ledger::{DestinationRow, ScratchDatabase};
 use super::log::{self, Says};
 use super::references::{self, StreamPosition};
 use crate::config::settings::Settings;
-use crate::delivery::deliver;
+use crate::delivery::masked_reader::masked;
 use crate::delivery::offer;
 use crate::destinations::postgres::Postgres;
 use crate::destinations::postgres::read_back;
@@ -144,7 +144,7 @@ fn cells(
     let Some(offer) = delivery.streams.iter().find(|offer| offer.stream == stream) else { return Ok(()) };
     let mut shape = RowBuilder::new(offer, true, delivery.dates[stream], Content::Changes);
     let (mut others, mut one) = (0, String::new());
-    let (volatile, masks) = (&settings.source.volatile[stream], deliver::masked(settings, reading).masks);
+    let (volatile, masks) = (&settings.source.volatile[stream], masked(settings, reading).masks);
     reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {
         let Some(payload) = change.payload else { return Ok(()) };
         let mut print = |payload: &str| -> Result<i64> {

@@ -28,7 +28,7 @@ use crate::cli::VerifyArgs;
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::flags::Flags;
 use crate::config::settings::Settings;
-use crate::delivery::deliver;
+use crate::delivery::target;
 use crate::destinations::Content;
 use crate::destinations::manifest::{Manifest, NAME, NOT_IN_JOB};
 #[cfg(feature = "postgres")]
@@ -83,7 +83,7 @@ impl Differences {
 pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
     if args.target.extension().is_none_or(|e| e != "toml") {
         args.mirror.as_deref().map(mirror).transpose()?;
-        let mut store = deliver::store(&args.target, PATIENCE)?;
+        let mut store = target::store(&args.target, PATIENCE)?;
         let (_, differences) = place(store.as_mut(), args.mirror.as_deref(), quiet)?;
         return told(&store.place(), &differences, args.mirror.as_deref(), quiet);
     }
@@ -144,7 +144,7 @@ fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -
             return told(&options.place(), &differences, Some(&settings.mirror), quiet);
         }
     };
-    let mut store = deliver::store(path, *retry_for)?;
+    let mut store = target::store(path, *retry_for)?;
     let (manifest, mut differences) = place(store.as_mut(), Some(&settings.mirror), quiet)?;
     if let Some(manifest) = manifest.filter(|_| destination.terms.content == Content::Snapshot) {
         again::make(settings, destination, (&store.place(), &manifest), &mut differences, quiet)?;

@@ -15,7 +15,12 @@
 //! The new files appear under names that no old file has. Then the manifest names them, and then the old files are
 //! removed, the oldest first. Until then the manifest names only the old files.
 
-use super::{FileEntry, Files, ManifestEntry, Offer, Reader, Result, RowBuilder, SeqRange};
+use super::Files;
+use crate::destinations::Offer;
+use crate::destinations::manifest::{FileEntry, ManifestEntry};
+use crate::destinations::rows::RowBuilder;
+use crate::error::Result;
+use crate::record::{Reader, SeqRange};
 
 impl Files {
     /// Merges the older change files of a stream that has more than `max_files` files, and updates its manifest

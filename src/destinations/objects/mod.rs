@@ -8,8 +8,8 @@
 //! a put is lost, this module reads the object. If it is this run's own object, the put has succeeded; otherwise
 //! somebody else wrote the object.
 //!
-//! All requests run on a background thread ([`background`](super::background)), because a delivery runs on a thread without an async
-//! runtime. The client repeats failed requests for as long as the job's `retry_for` allows.
+//! All requests run on a background thread (`destinations/background.rs`), because a delivery runs on a thread without
+//! an async runtime. The client repeats failed requests for as long as the job's `retry_for` allows.
 
 mod access;
 mod classify;

@@ -1,10 +1,10 @@
 //! The fields of the records in the two small lists: connected channels and message templates.
 
 use crate::sandbox::account::data::{GeneratedAccount, IdKind};
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::object::{Object, Value};
 use crate::sandbox::account::records::{id, of_kind, word};
 use crate::sandbox::account::text;
-use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::streams::Stream;
 
 /// The types of channels. Channel number `n` has the type at index `n` modulo their number.

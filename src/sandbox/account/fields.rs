@@ -5,9 +5,9 @@
 //! selected.
 
 use crate::sandbox::account::data::GeneratedAccount;
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::object::{GeneratedType, Object, Value};
 use crate::sandbox::account::{channels, nested, records};
-use crate::sandbox::graphql::json_writer::JsonWriter;
 
 /// Writes the field with this name to `out`. If the field is an object or a list, returns it instead of writing it.
 pub(in crate::sandbox) fn field(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {

@@ -1,6 +1,6 @@
 //! Writes timestamps as the API does: `2024-03-05T08:09:10.123Z`, or in another format if the schema says so.
 
-use crate::sandbox::graphql::json_writer::JsonWriter;
+use crate::sandbox::account::json_writer::JsonWriter;
 
 /// 2023-01-01T00:00:00Z, in milliseconds since 1970. Nothing in the account is older.
 pub const START: u64 = 1_672_531_200_000;

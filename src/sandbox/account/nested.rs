@@ -1,11 +1,11 @@
 //! Writes the fields of objects inside records: tags, channels, senders, media and others.
 
 use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind};
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::list::List;
 use crate::sandbox::account::object::{GeneratedType, Object, Value};
 use crate::sandbox::account::records::{channel_type, id, word};
 use crate::sandbox::account::{channels, records, text};
-use crate::sandbox::graphql::json_writer::JsonWriter;
 
 const TAGS: u64 = 30;
 

@@ -1,6 +1,6 @@
 //! The words, names and phrases from which text is generated.
 
-use crate::sandbox::graphql::json_writer::HALF_EMOJI;
+use crate::sandbox::account::json_writer::HALF_EMOJI;
 
 /// Words of everyday messages.
 pub const WORDS: [&str; 40] = [

@@ -2,12 +2,11 @@
 //! boolean column without a rule of its own gets random values of its kind. Any other unknown field is null.
 
 use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind};
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::list::{List, ListEntry};
 use crate::sandbox::account::object::{GeneratedType, Object, Value};
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::account::text;
-use crate::sandbox::graphql::entities;
-use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::streams::{ColumnKind, Stream};
 
 pub(in crate::sandbox) fn id(world: &GeneratedAccount, kind: IdKind, number: u64, out: &mut JsonWriter) {
@@ -29,7 +28,7 @@ fn flag(dice: RandomTable, out: &mut JsonWriter) {
 /// Writes a random value for a documented column that has no rule of its own. Returns [`Value::Null`] for kinds that
 /// need a rule.
 pub(in crate::sandbox) fn of_kind(stream: Stream, name: &str, dice: RandomTable, out: &mut JsonWriter) -> Value {
-    match entities::kind(stream, name) {
+    match stream.column(name).map(|column| column.kind) {
         Some(ColumnKind::Text) => text::line(dice, out),
         Some(ColumnKind::Boolean) => flag(dice, out),
         Some(ColumnKind::Id | ColumnKind::Timestamp | ColumnKind::Json | ColumnKind::Integer) | None => {

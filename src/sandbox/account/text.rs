@@ -3,9 +3,9 @@
 //! Every function appends one JSON string (or null) drawn from a [`RandomTable`]. Some strings contain a marker
 //! (`BODYMARKER-<n>`), so that a test can search for people's words where none may appear, such as in logs.
 
+use crate::sandbox::account::json_writer::{JsonWriter, TextForm};
 use crate::sandbox::account::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
 use crate::sandbox::account::rng::RandomTable;
-use crate::sandbox::graphql::json_writer::{JsonWriter, TextForm};
 
 fn spelling(dice: RandomTable) -> TextForm {
     if dice.at(900).chance(80) { TextForm::Escaped } else { TextForm::Raw }

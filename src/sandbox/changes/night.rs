@@ -12,11 +12,11 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::list::{List, ListEntry};
 use crate::sandbox::account::moment::{DAY, FIRST_NIGHT, MomentForm, NIGHTLY};
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::changes::account_lists::AccountLists;
-use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::streams::Stream;
 
 /// How many changes of each kind a night makes.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::super::SandboxOptions;
 use super::super::api::{Api, SandboxReply};
 use super::*;
-use crate::sandbox::account::truth::ObjectFields;
 use crate::sandbox::changes::drift_settings::{DriftChange, DriftSettings, ListOrder};
+use crate::sandbox::truth::ObjectFields;
 use crate::streams::Stream;
 
 fn options(sdl: &str) -> SandboxOptions {

@@ -18,7 +18,7 @@ use apollo_compiler::{Name, Schema};
 
 use crate::sandbox::graphql::directives::Hints;
 use crate::sandbox::graphql::synonyms::fold;
-use crate::streams::{ALL, ColumnKind, Stream};
+use crate::streams::{ALL, Stream};
 
 /// The least number of columns by which a type is recognized.
 const ENOUGH: usize = 3;
@@ -86,12 +86,6 @@ impl Entity {
     }
 }
 
-/// Returns the kind of values in a stream's column, or `None` if there is no such column.
-pub fn kind(stream: Stream, column: &str) -> Option<ColumnKind> {
-    let mut columns = stream.columns().iter();
-    columns.find(|c| c.name == column).map(|c| c.kind)
-}
-
 /// Assigns to each stream without a type the type that has the most of its columns. Adds the types to `streams`.
 fn by_columns(schema: &Schema, streams: &mut HashMap<Name, Stream>) {
     let root = &schema.schema_definition;
@@ -137,7 +131,7 @@ fn carries(object: &ObjectType, column: &str) -> bool {
 
 fn columns(object: &ObjectType, stream: Stream, hints: &Hints) -> Result<HashMap<Name, &'static str>, String> {
     let mut columns = HashMap::new();
-    let known = |name: &str| stream.columns().iter().find(|c| c.name == name).map(|c| c.name);
+    let known = |name: &str| stream.column(name).map(|column| column.name);
     for field in object.fields.keys() {
         let place = (object.name.clone(), field.clone());
         let column = match hints.columns.get(&place) {

@@ -6,10 +6,10 @@
 //! every other object.
 
 use crate::sandbox::account::data::GeneratedAccount;
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::list::ListedRecord;
 use crate::sandbox::account::object::{Object, Value};
 use crate::sandbox::account::{cursor, fields};
-use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField};
 
 /// What the answer to a root field contains.

@@ -1,10 +1,11 @@
 //! GraphQL: reads the schema, validates requests with the error texts of graphql-js, and writes answers.
+//!
+//! It imports the account, whose records the answers show. The account knows nothing of GraphQL.
 
 pub(crate) mod directives;
 pub(crate) mod entities;
 pub(crate) mod execute;
 pub(crate) mod graphql_js_messages;
-pub(crate) mod json_writer;
 pub(crate) mod literal_checks;
 pub(crate) mod members;
 pub(crate) mod missing_values;

@@ -6,12 +6,12 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use crate::sandbox::account::cursor;
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::list::List;
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::api::{Api, lock};
 use crate::sandbox::faults::Fault;
 use crate::sandbox::graphql::execute::{AnswerWriter, EnvelopeContent, ServedPage};
-use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::outcome::{DocumentOutcome, Problem};
 use crate::sandbox::graphql::plan::Root;
 use crate::sandbox::graphql::question::{PageRequest, PageStart, SandboxQuestion};

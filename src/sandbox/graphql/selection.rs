@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 
-use crate::sandbox::graphql::entities;
 use crate::sandbox::graphql::reading::SchemaMeaning;
 use crate::sandbox::graphql::root_fields;
 use crate::sandbox::graphql::synonyms;
@@ -89,7 +88,9 @@ impl SchemaMeaning {
         };
         let part = match side {
             Side::Envelope(stream) => self.around(&field.name, ty, list, leaf, stream),
-            Side::Record => inside(entity.and_then(|e| entities::kind(e.stream, name)), name, ty, leaf),
+            Side::Record => {
+                inside(entity.and_then(|e| e.stream.column(name)).map(|column| column.kind), name, ty, leaf)
+            }
             Side::Inner if leaf => FieldMeaning::Field,
             Side::Inner => FieldMeaning::Nothing,
         };

@@ -14,11 +14,11 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::sandbox::account::truth::ObjectFields;
 use crate::sandbox::api::{Api, SandboxReply, TimedReply, lock};
 use crate::sandbox::changes::night::NightChanges;
 use crate::sandbox::http::body;
 use crate::sandbox::http::log::Counts;
+use crate::sandbox::truth::ObjectFields;
 use crate::sandbox::{SandboxOptions, StartError};
 use crate::streams::Stream;
 

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::isolate::filled;
+use super::gaps::filled;
 use super::{Ask, Shown, Walk};
 use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result};

@@ -30,8 +30,8 @@
 //! words.
 //!
 //! [`driver`] asks the questions and stores the pages ([`commit`]). [`second_pass`] proves a list that stood still,
-//! and [`closing`] reads a list again that moved. [`isolate`] finds the rows that make a page fail, and [`disputes`]
-//! settles which of two lists a row belongs to.
+//! and [`closing`] reads a list again that moved. [`isolation`] finds the rows that make a page fail, `gaps` fills the
+//! places of rows without an id, and [`disputes`] settles which of two lists a row belongs to.
 //!
 //! A window that does not join proves nothing. Its rows are stored all the same, because they are true.
 
@@ -52,9 +52,10 @@ pub mod driver;
 mod ended;
 mod evidence;
 mod fixed_page_size;
+mod gaps;
 mod head_check;
 pub mod id_reading;
-pub mod isolate;
+pub mod isolation;
 mod missing_estimate;
 #[cfg(debug_assertions)]
 mod naive;
@@ -290,7 +291,7 @@ impl Walk {
     }
 }
 
-/// Walks without the checks, for tests ([`naive`]).
+/// Walks without the checks, for tests (`naive`).
 #[cfg(debug_assertions)]
 impl Walk {
     /// Returns a walk that reads page after page without overlap, for the test that shows what the overlap is for.

@@ -1,7 +1,7 @@
 //! Reads a list a second time after its walk, for ids alone, many pages a request. [`super::Collect`] explains what
 //! that proves. The pass stores nothing. After a kill, or if it does not read the same, [`super::closing`] goes on.
 
-use super::isolate::filled;
+use super::gaps::filled;
 use super::{Collect, Shown};
 use crate::error::Result;
 use crate::mirror::checkpoint;

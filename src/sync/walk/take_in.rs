@@ -1,11 +1,11 @@
 //! Turns an answer into a page that a walk can take in. Three things may prevent that at first:
 //!
 //! - The server refuses large pages: the walk asks for fewer rows.
-//! - A row makes the page fail: the page is read without it ([`isolate`]).
+//! - A row makes the page fail: the page is read without it ([`isolation`]).
 //! - The rows may belong to another record than the one asked for ([`parents`]).
 
 use super::ended::Ended;
-use super::{Ask, Walk, isolate, page_size};
+use super::{Ask, Walk, gaps, isolation, page_size};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::policy;
@@ -50,7 +50,7 @@ pub(super) async fn take_in(
             }
         }
     };
-    let page = isolate::with_places(context, &question, walk.first_of(asked), page).await?;
+    let page = gaps::with_places(context, &question, walk.first_of(asked), page).await?;
     Ok(match parents::checked(context, &question, page).await? {
         ParentCheck::Page(page) => TakenIn::Page(page),
         ParentCheck::Ignored => TakenIn::Over(Ended::ParentIgnored),
@@ -61,7 +61,7 @@ pub(super) async fn take_in(
 /// Reads the page that failed with `error` without the rows that make it fail. If a field of a record still fails,
 /// asks for the page once more, with all retries that the run allows.
 async fn without_what_fails(context: &Context, question: &Question, first: u64, error: Error) -> Result<Page> {
-    match isolate::page(context, question, first, error).await {
+    match isolation::page(context, question, first, error).await {
         Err(error) if policy::names_a_record(&error.kind) => context.source.ask(question.clone()).await,
         outcome => outcome,
     }

@@ -3,7 +3,7 @@
 //! row itself, or in the records that belong to it.
 
 use super::commit::ReadWindow;
-use super::isolate;
+use super::isolation;
 use super::read_list::ReadList;
 use crate::error::Result;
 use crate::record::{self, Record};
@@ -34,7 +34,7 @@ pub(super) async fn read(
         Ok(page) => page,
         Err(error) => {
             let first = if let Start::Row(row) = question.start { row } else { 0 };
-            isolate::page(list.context, &question, first, error).await?
+            isolation::page(list.context, &question, first, error).await?
         }
     };
     let ParentCheck::Page(whole) = parents::checked(list.context, &question, whole).await? else {

@@ -17,11 +17,11 @@ use apollo_compiler::schema::ExtendedType;
 
 use crate::dialect::{Dialect, field_name};
 use crate::sandbox::account::data::GeneratedAccount;
+use crate::sandbox::account::json_writer::JsonWriter;
 use crate::sandbox::account::list::List;
 use crate::sandbox::changes::account_lists::AccountLists;
 use crate::sandbox::dialects::DEFAULT_SDL;
 use crate::sandbox::graphql::execute::AnswerWriter;
-use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::reading::SchemaMeaning;
 use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField, Side};
 use crate::streams::{ColumnKind, Stream};

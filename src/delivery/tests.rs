@@ -1,7 +1,18 @@
+//! Tests of deliveries from a mirror to folders: what is dropped, refused, and let go.
+
+use std::path::Path;
+
 use crate::config::flags::Flags;
-use crate::delivery::deliver::*;
+use crate::config::settings::Settings;
+use crate::delivery::handover::drop_delivered;
+use crate::delivery::job_destinations::{self, Destinations};
+use crate::delivery::{log, preflight, recovery};
+use crate::destinations::Destination;
 use crate::destinations::contract_tests::{self, FakeMirror, STREAM};
-use crate::mirror::store::Mirror;
+use crate::error::{Kind, Result};
+use crate::mirror::pending_deliveries::{self, Pin};
+use crate::mirror::store::{Mirror, Writer};
+use crate::record::{Reader as _, SeqRange};
 use crate::streams::DateForm;
 use crate::verdict::Verdict;
 
@@ -60,7 +71,7 @@ fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &FakeMirro
         writer,
         &destination.place(),
         1,
-        &log(destination.terms().content, &receipts, |_| Some(delivery.id.clone())),
+        &log::entries(destination.terms().content, &receipts, |_| Some(delivery.id.clone())),
     )
     .expect("logged");
 }
@@ -79,7 +90,7 @@ fn a_payload_is_dropped_only_when_the_last_destination_has_it() {
     with_mirror(some(5), |writer, held, folder| {
         let both = format!("{}{}", changes_in(folder, "a"), changes_in(folder, "b"));
         let settings = settings("until-delivered", &both);
-        let mut all = destinations(&settings).expect("destinations");
+        let mut all = job_destinations::open(&settings).expect("destinations");
         hand(writer, all[0].destination.as_mut(), held, 5);
         drop_delivered(writer, &settings, &mut all).expect("nothing to drop");
         assert_eq!(kept(writer), 5, "the second has none of it");
@@ -98,13 +109,13 @@ fn a_snapshot_is_refused_once_payloads_are_dropped_also_where_one_was_delivered_
     with_mirror(some(3), |writer, held, folder| {
         let snapshot = format!("[[destination]]\nkind = \"csv\"\npath = \"{}\"\n", folder.join("out").display());
         let full = settings("all", &snapshot);
-        hand(writer, destinations(&full).expect("one")[0].destination.as_mut(), held, 3);
+        hand(writer, job_destinations::open(&full).expect("one")[0].destination.as_mut(), held, 3);
         let feed = settings("until-delivered", &changes_in(folder, "feed"));
-        let mut one = destinations(&feed).expect("one");
+        let mut one = job_destinations::open(&feed).expect("one");
         hand(writer, one[0].destination.as_mut(), held, 3);
-        refused(writer, &full, &mut destinations(&full).expect("one")).expect("all of it is there");
+        refused(writer, &full, &mut job_destinations::open(&full).expect("one")).expect("all of it is there");
         drop_delivered(writer, &feed, &mut one).expect("dropped");
-        let refused = refused(writer, &full, &mut destinations(&full).expect("one")).expect_err("refused");
+        let refused = refused(writer, &full, &mut job_destinations::open(&full).expect("one")).expect_err("refused");
         assert_eq!(refused.kind, Kind::DestinationOfAnother);
         assert!(refused.detail.contains("lacks contacts that the mirror"), "{refused}");
     });
@@ -115,7 +126,7 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
     with_mirror(some(3), |writer, held, folder| {
         let (here, there) =
             (settings("all", &changes_in(folder, "here")), settings("all", &changes_in(folder, "there")));
-        let mut moved = destinations(&there).expect("one");
+        let mut moved = job_destinations::open(&there).expect("one");
         let pin = Pin {
             destination: moved[0].destination.place(),
             job: "j".into(),
@@ -124,35 +135,10 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
             delivery_id: Some("an id".into()),
         };
         pending_deliveries::pin(writer, &[pin]).expect("pinned");
-        finish_pending(writer, &here, &mut destinations(&here).expect("one")).expect("let go");
+        recovery::finish_pending(writer, &here, &mut job_destinations::open(&here).expect("one")).expect("let go");
         assert_eq!(pending_deliveries::all(writer).expect("pins"), []);
         hand(writer, moved[0].destination.as_mut(), held, 3);
         let mirror = pending_deliveries::identity(writer).expect("an identity");
         assert_eq!(moved[0].destination.delivered(&mirror, STREAM).expect("a seq"), 3);
     });
-}
-
-#[test]
-fn files_of_every_kind_have_known_endings_and_are_read_back() {
-    for kind in crate::config::keys_tests::known("[[destination]]\nkind = \"zzz\"") {
-        let place = if kind == "postgres" { "url = \"postgres://u:p@h/d\"" } else { "path = \"out\"" };
-        let key = "[source]\nclient_id = \"i\"\nclient_secret = \"s\"\n";
-        let text = format!("{key}[[destination]]\nkind = {kind:?}\n{place}\n");
-        // A kind that was left out of the build is refused.
-        let Ok(settings) = Settings::of_text(&text, "j.toml", &Flags::default()) else { continue };
-        let format = match &settings.destinations[0].target {
-            Target::Files { written, .. } => format(written),
-            #[cfg(feature = "postgres")]
-            Target::Postgres(_) => continue,
-        };
-        let ending = format.extension();
-        assert!(
-            crate::destinations::manifest::ENDINGS.contains(&ending.as_str()),
-            "src/destinations/manifest.rs: ENDINGS lacks `{ending}`"
-        );
-        let empty = tempfile::tempfile().expect("a file");
-        let read = crate::destinations::read_files::rows(empty, &format.described(), &[], &[], &mut |_| Ok(()));
-        let told = read.err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(!told.contains("cannot read"), "src/destinations/read_files.rs: `rows` does not read {kind}: {told}");
-    }
 }

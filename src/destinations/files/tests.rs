@@ -7,6 +7,7 @@ use super::super::folder::Folder;
 use super::super::jsonl;
 use super::*;
 use crate::destinations::compression::Compression;
+use crate::destinations::manifest::FileEntry;
 use crate::verdict::Verdict;
 
 const CHANGES: DestinationTerms = DestinationTerms { content: Content::Changes, publish_always: false };

@@ -8,7 +8,7 @@
 use jiff::civil::{DateTime, Time};
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
 
-use crate::streams::DateForm;
+use crate::streams::{DateForm, Zone};
 
 /// The range of valid moments, in microseconds since 1970: from `0001-01-01T00:00:00Z` to
 /// `9999-12-31T23:59:59.999999Z`.
@@ -25,6 +25,7 @@ const DIGITS: usize = 36;
 pub fn read(text: &str, form: DateForm) -> Option<(i64, bool)> {
     match form {
         DateForm::Iso8601 => read_text(text),
+        DateForm::Iso8601In(zone) => read_local(text, Some(zone)),
         DateForm::EpochMs => read_number(text, 3),
         DateForm::EpochS => read_number(text, 6),
     }
@@ -34,13 +35,24 @@ pub fn read(text: &str, form: DateForm) -> Option<(i64, bool)> {
 /// microseconds since 1970, and whether it is exact. Returns `None` for a time zone given by name only, because its
 /// meaning differs from machine to machine.
 pub fn read_text(text: &str) -> Option<(i64, bool)> {
+    read_local(text, None)
+}
+
+/// Returns whether `text` is a date and a time without an offset from UTC, so that it may be local time.
+pub fn is_without_zone(text: &str) -> bool {
+    Pieces::parse(text).is_ok_and(|pieces| pieces.offset().is_none() && pieces.time().is_some())
+}
+
+/// Does the same as [`read_text`], but a moment without an offset counts as local time in `zone`.
+fn read_local(text: &str, zone: Option<Zone>) -> Option<(i64, bool)> {
     let pieces = Pieces::parse(text).ok()?;
-    let offset = match pieces.offset() {
-        None if pieces.time_zone_annotation().is_some() => return None,
-        Some(PiecesOffset::Numeric(numeric)) => numeric.offset().seconds(),
+    let time = pieces.time().unwrap_or(Time::midnight());
+    let offset = match (pieces.offset(), zone) {
+        (None, _) if pieces.time_zone_annotation().is_some() => return None,
+        (None, Some(zone)) => zone.seconds_ahead(pieces.date().to_datetime(time)),
+        (Some(PiecesOffset::Numeric(numeric)), _) => numeric.offset().seconds(),
         _ => 0,
     };
-    let time = pieces.time().unwrap_or(Time::midnight());
     let nanoseconds =
         pieces.date().to_datetime(time).duration_since(EPOCH).as_nanos() - i128::from(offset) * 1_000_000_000;
     let micros = i64::try_from(nanoseconds.div_euclid(1000)).ok().filter(|micros| YEARS.contains(micros))?;
@@ -136,6 +148,23 @@ mod tests {
                 assert_eq!(read(&seconds, DateForm::EpochS), Some((micros, true)), "{seconds}");
             }
         }
+    }
+
+    #[test]
+    fn a_moment_without_a_zone_is_local_where_the_job_says_so() {
+        let zone = DateForm::Iso8601In(Zone::named("Europe/Istanbul").expect("a zone"));
+        for (text, utc) in [
+            ("2024-03-05T08:09:10", "2024-03-05T05:09:10Z"),
+            ("2024-03-05 08:09:10.5", "2024-03-05T05:09:10.5Z"),
+            ("2024-03-05", "2024-03-04T21:00:00Z"),
+            // What names its own offset keeps it.
+            ("2024-03-05T08:09:10Z", "2024-03-05T08:09:10Z"),
+            ("2024-03-05T08:09:10+01:00", "2024-03-05T07:09:10Z"),
+        ] {
+            assert_eq!(read(text, zone), read_text(utc), "{text}");
+            assert_eq!(is_without_zone(text), !text.ends_with('Z') && !text.contains('+') && text.len() > 10, "{text}");
+        }
+        assert_eq!(read("2024-03-05T08:09:10[Europe/Berlin]", zone), None);
     }
 
     #[test]

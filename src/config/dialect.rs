@@ -9,18 +9,33 @@ use super::job::{DialectSetting, ExtraFields, Job};
 use super::origin::{Origin, Picker};
 use super::{env, text_file, toml_error};
 use crate::dialect::{Dialect, DialectLayer, WrongLine};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
+use crate::streams::Zone;
 
 /// Returns the part of the dialect that the job gives, and the shipped dialect overridden by that part. `text` is the
 /// job file's text.
 pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLayer, Dialect)> {
     let place = p.place.to_owned();
     let collects = job.source.extra_fields == Some(ExtraFields::Collect);
+    let zone = p.text("source.time_zone", None, None, job.source.time_zone.as_ref(), false)?;
+    if let Some(name) = zone.as_ref().filter(|name| Zone::named(name).is_none()) {
+        let line = toml_error::line_of_path(text, "source.time_zone").map(|l| format!(":{l}")).unwrap_or_default();
+        return Err(Error::usage(format!(
+            "{place}{line}: source.time_zone: `{}` is no time zone; write one of the IANA database, such as Europe/Istanbul",
+            quote(name)
+        )));
+    }
+    let read = |mut table: Table, collects, located: &dyn Fn(&WrongLine) -> Error| {
+        if let Some(zone) = &zone {
+            table.insert("time_zone".into(), zone.clone().into());
+        }
+        read(table, collects, located)
+    };
     match &job.source.dialect {
-        None => read(Table::new(), collects, |wrong| located(wrong, text, &place, BELOW)),
+        None => read(Table::new(), collects, &|wrong| located(wrong, text, &place, BELOW)),
         Some(DialectSetting::Lines(table)) => {
             p.note("source.dialect", "{ … }".into(), Origin::Job);
-            read(table.clone(), collects, |wrong| located(wrong, text, &place, BELOW))
+            read(table.clone(), collects, &|wrong| located(wrong, text, &place, BELOW))
         }
         Some(DialectSetting::File(name)) => {
             p.note("source.dialect", format!("{name:?}"), Origin::Job);
@@ -28,7 +43,7 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLaye
             let text = text_file::read(Path::new(&name))
                 .map_err(|e| Error::usage(format!("{place}: source.dialect: the file {name}: {e}")).caused_by(&e))?;
             let table: Table = text.parse().map_err(|e: toml::de::Error| toml_error::wrong(&text, &name, &e))?;
-            read(table, collects, |wrong| located(wrong, &text, &name, ""))
+            read(table, collects, &|wrong| located(wrong, &text, &name, ""))
         }
     }
 }
@@ -36,7 +51,7 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLaye
 /// The beginning of the dotted path of every key of the table.
 const BELOW: &str = "source.dialect.";
 
-fn read(table: Table, collects: bool, located: impl Fn(&WrongLine) -> Error) -> Result<(DialectLayer, Dialect)> {
+fn read(table: Table, collects: bool, located: &dyn Fn(&WrongLine) -> Error) -> Result<(DialectLayer, Dialect)> {
     let layer = DialectLayer::read(table).map_err(|wrong| located(&wrong))?;
     let dialect = Dialect::read(&layer).map_err(|wrong| located(&wrong))?;
     // Fields collected from the schema may be dropped, too, and their names are not known yet.

@@ -79,6 +79,7 @@ pub struct SourceTable {
     pub audit: Option<u32>,
     pub audit_repair: Option<u32>,
     pub extra_fields: Option<ExtraFields>,
+    pub time_zone: Option<String>,
     pub double_collect: Option<bool>,
     pub volatile: Option<toml::Table>,
     pub dialect: Option<DialectSetting>,

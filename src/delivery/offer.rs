@@ -87,9 +87,13 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
         let ignored = ignored.into_iter().map(str::to_owned).collect();
         let masks = settings.mask_at.delivery(&settings.masks, *stream);
         let (stream, suspects) = (*stream, suspects(reading, *stream, own.refused)?);
+        let part = remembered.iter().find(|part| part.name == stream.name());
+        let unasked = part.map(|part| part.unasked().to_vec()).unwrap_or_default();
         streams.push(Offer {
             stream,
             columns,
+            collects: settings.source.collect[stream] == Collect::Shown,
+            unasked,
             verdict,
             is_damaged,
             set_aside,
@@ -102,7 +106,10 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
         });
     }
     let (job, of_job) = (settings.name.clone(), settings.streams.clone());
-    Ok(Delivery { job, run, mirror, dates, id: String::new(), of_job, streams })
+    let (id, is_collect_named) = (String::new(), settings.source.is_collect_named);
+    let zone = settings.dialect.time_zone.as_str();
+    let time_zone = if zone.is_empty() { "UTC" } else { zone }.to_owned();
+    Ok(Delivery { job, run, mirror, dates, time_zone, id, is_collect_named, of_job, streams })
 }
 
 /// Returns whether a stream's rows have a column for undocumented fields. They do if the job says that such fields are

@@ -50,7 +50,7 @@ fn one(kind: ColumnKind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> 
             }
             None => None,
         },
-        (ColumnKind::Timestamp, Cell::Plain(number)) if date != DateForm::Iso8601 => match moment::read(number, date) {
+        (ColumnKind::Timestamp, Cell::Plain(number)) if !date.is_text() => match moment::read(number, date) {
             Some((micros, true)) => Some(Cell::Moment(micros)),
             Some((micros, false)) => {
                 let sent = (*number).to_owned();

@@ -125,6 +125,8 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
     let streams = vec![Offer {
         stream: STREAM,
         columns,
+        collects: false,
+        unasked: Vec::new(),
         verdict,
         is_damaged: false,
         set_aside: Vec::new(),
@@ -141,6 +143,8 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
         mirror: mirror.into(),
         dates: DateForm::Iso8601.into(),
         id: "an id".into(),
+        is_collect_named: false,
+        time_zone: "UTC".into(),
         of_job: crate::streams::ALL.to_vec(),
         streams,
     }

@@ -22,6 +22,8 @@ fn offer(verdict: Verdict) -> Delivery {
     let streams = vec![Offer {
         stream: Stream::CustomerPersons,
         columns: Stream::CustomerPersons.columns().to_vec(),
+        collects: false,
+        unasked: Vec::new(),
         verdict,
         is_damaged: false,
         set_aside: Vec::new(),
@@ -38,6 +40,8 @@ fn offer(verdict: Verdict) -> Delivery {
         mirror: "m".into(),
         dates: DateForm::Iso8601.into(),
         id: "an id".into(),
+        is_collect_named: false,
+        time_zone: "UTC".into(),
         of_job: crate::streams::ALL.to_vec(),
         streams,
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cells::EXTRA;
 use super::{Delivery, Filled, Offer};
 use crate::error::{Error, Kind, Result, in_our_words};
 use crate::number;
@@ -63,6 +64,9 @@ pub struct Manifest {
     /// When the latest delivery was made (RFC 3339, UTC).
     pub published_at: String,
     pub content: String,
+    /// The zone in which moments count that name none, such as `UTC`. `None` in manifests of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// The format of the files that the latest delivery wrote. The files of a stream that is held, or that has left
     /// the job, may have an earlier format, which the stream's entry names.
     pub format: FormatEntry,
@@ -122,6 +126,12 @@ pub struct ManifestEntry {
     /// record, the files hold it as it was then. All other records are in the files as usual.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<String>,
+    /// The fields that the server has and that are not asked for, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_asked_for: Vec<String>,
+    /// Whether undocumented fields are collected. If they are, the column `_extra` appears once there are some.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub collects: bool,
     /// The latest run, even if it did not write the files.
     pub latest_run_id: i64,
     /// The run that wrote the files. `None` if there are no files.
@@ -240,6 +250,13 @@ impl Manifest {
 }
 
 impl ManifestEntry {
+    /// Returns whether the files have no column for undocumented fields, because no version that collects them, or no
+    /// job that does, has written them.
+    pub fn keeps_documented_columns(&self) -> bool {
+        let has_extra = self.columns.iter().any(|column| column.name == EXTRA.name);
+        !self.collects && !has_extra && !self.columns.is_empty()
+    }
+
     /// Makes the entry of a stream whose files are exactly `files`.
     pub fn published(
         offer: &Offer,
@@ -257,6 +274,8 @@ impl ManifestEntry {
             may_miss: offer.moved.may_miss,
             suspects: offer.suspects,
             set_aside: offer.set_aside.clone(),
+            not_asked_for: offer.unasked.clone(),
+            collects: offer.collects,
             latest_run_id: delivery.run,
             run_id: Some(delivery.run),
             as_of: offer.as_of.clone(),
@@ -307,6 +326,8 @@ impl ManifestEntry {
             may_miss: 0.0,
             suspects: offer.suspects,
             set_aside: Vec::new(),
+            not_asked_for: offer.unasked.clone(),
+            collects: offer.collects,
             latest_run_id: delivery.run,
             run_id: before.as_ref().and_then(|b| b.run_id),
             as_of: before.as_ref().and_then(|b| b.as_of.clone()),

@@ -114,8 +114,13 @@ pub struct Delivery {
     pub mirror: String,
     /// How the API writes each stream's timestamps.
     pub dates: Dates,
+    /// The name of the zone in which moments count that name none.
+    pub time_zone: String,
     /// The id of a delivery of changes, stored beside the data. Empty for a snapshot.
     pub id: String,
+    /// Whether the job itself says that undocumented fields are collected. Otherwise a destination that was filled
+    /// without a column for them keeps its columns.
+    pub is_collect_named: bool,
     /// The streams that the job names. A destination may hold other streams, which were removed from the job.
     pub of_job: Vec<Stream>,
     /// The streams that are delivered, in the job's order.
@@ -129,6 +134,10 @@ pub struct Offer {
     pub stream: Stream,
     /// The stream's columns, in the order in which the destination has them.
     pub columns: Vec<Column>,
+    /// Whether the undocumented fields that the server shows are collected, today and later.
+    pub collects: bool,
+    /// The fields that the server has and that are not asked for, each with the reason.
+    pub unasked: Vec<String>,
     /// What the readings of the stream have proven.
     pub verdict: Verdict,
     /// Whether a record of the stream is damaged in the mirror and was not read again yet. Such a stream is held,

@@ -2,9 +2,9 @@
 //! column's type if the destination has types. The row of a change also has the columns `_seq`, `_op`, `_synced_at`
 //! and `_run_id` at the end.
 
+use super::Content;
 use super::cells::{self, Cell, EXTRA};
 use super::years::{Years, YearsOfColumns};
-use super::{Content, Offer};
 use crate::destinations::coerce;
 use crate::error::Result;
 use crate::moment::YEARS;
@@ -32,10 +32,10 @@ pub struct RowBuilder {
 }
 
 impl RowBuilder {
-    /// Prepares the rows of the stream of `offer`. If `is_typed` is set, the rows have a column `_extra` even if the
-    /// offer lacks it. `date` is how the API writes timestamps. Rows of changes have four more columns.
-    pub fn new(offer: &Offer, is_typed: bool, date: DateForm, content: Content) -> RowBuilder {
-        let mut own = offer.columns.clone();
+    /// Prepares rows with these columns. If `is_typed` is set, the rows have a column `_extra` even if it is not among
+    /// them. `date` is how the API writes timestamps. Rows of changes have four more columns.
+    pub fn new(columns: Vec<Column>, is_typed: bool, date: DateForm, content: Content) -> RowBuilder {
+        let mut own = columns;
         if is_typed && own.last() != Some(&EXTRA) {
             own.push(EXTRA);
         }

@@ -17,7 +17,7 @@ pub use self::parts::{
 pub use self::since::SinceForm;
 pub use self::text::lines_of;
 use crate::error::{Error, Result};
-use crate::streams::{ALL, DateForm, Dates, Stream};
+use crate::streams::{ALL, DateForm, Dates, Stream, Zone};
 
 const SHIPPED: &str = include_str!("qpien.toml");
 
@@ -61,7 +61,10 @@ impl Dialect {
 
     /// Returns the form of a stream's dates, such as ISO 8601.
     pub fn date_of(&self, stream: Stream) -> DateForm {
-        self.streams.get(stream.name()).and_then(|own| own.date).unwrap_or(self.date)
+        match self.streams.get(stream.name()).and_then(|own| own.date).unwrap_or(self.date) {
+            DateForm::Iso8601 => Zone::named(&self.time_zone).map_or(DateForm::Iso8601, DateForm::Iso8601In),
+            form => form,
+        }
     }
 
     /// Returns the form of dates of every stream.
@@ -84,6 +87,10 @@ impl Dialect {
             if let Some([twice, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
                 return wrong(format!("`{twice}` stands there twice"));
             }
+        }
+        if !self.time_zone.is_empty() && Zone::named(&self.time_zone).is_none() {
+            let what = format!("`{}` is no time zone, such as `Europe/Istanbul`", self.time_zone);
+            return Err(WrongLine { path: "time_zone".into(), what });
         }
         if self.page_size == 0 {
             return Err(WrongLine { path: "page_size".into(), what: "must be at least 1".into() });

@@ -15,6 +15,7 @@ layered! {
         keys {
             authorization_prefix: String,
             date: DateForm,
+            time_zone: String,
             id: String,
             page_size: u32,
             codes: BTreeMap<String, Meaning>,

@@ -24,6 +24,8 @@ pub struct SavedPart {
     extra_as_of: Option<String>,
     /// The moment at which the server was found to have no query for single records; `None` if it was not.
     no_single_records_as_of: Option<String>,
+    /// The fields that the schema shows and that are not asked for, each with the reason.
+    unasked: Vec<String>,
     /// The notes that every run shows.
     notes: Vec<String>,
     /// What answers have shown about the filter by the date of the last change.
@@ -90,14 +92,30 @@ impl SavedPart {
         self
     }
 
-    /// Replaces the notes that every run shows.
-    pub(in crate::discovery) fn with_only_notes(self, notes: Vec<String>) -> SavedPart {
-        SavedPart { notes, ..self }
+    /// Keeps the fields that are not asked for, each with the reason, in place of those that were kept before.
+    pub(in crate::discovery) fn with_unasked(self, unasked: Vec<String>) -> SavedPart {
+        SavedPart { unasked, ..self }
+    }
+
+    /// Returns the fields that the schema shows and that are not asked for, each with the reason.
+    pub fn unasked(&self) -> &[String] {
+        &self.unasked
     }
 
     /// Returns the notes that every run shows.
     pub fn notes(&self) -> Vec<String> {
-        self.notes.clone()
+        let mut notes = self.notes.clone();
+        if let Some(first) = self.unasked.get(..self.unasked.len().min(NAMED)).filter(|first| !first.is_empty()) {
+            let more = self.unasked.len() - first.len();
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            notes.push(format!(
+                "{0}: not asked for, although the server has them: {1}{more}; to ask for one of them: \
+                 [source.dialect.streams.{0}] extra = [\"NAME\"]",
+                self.name,
+                first.join(", ")
+            ));
+        }
+        notes
     }
 
     /// Adds the query for single records. `None` records that there is none, as of today.
@@ -166,6 +184,8 @@ impl SavedPart {
         let moment = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
         let notes = take(NOTES);
         let notes = notes.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let unasked = take(UNASKED);
+        let unasked = unasked.as_ref().and_then(Value::as_array).into_iter().flatten();
         let since_shown = take(SINCE).and_then(|shown| {
             let text = |key: &str| Some(shown.get(key)?.as_str()?.to_owned());
             let is_obeyed = shown.get("obeyed")?.as_bool()?;
@@ -177,6 +197,7 @@ impl SavedPart {
             is_unproven: take(UNPROVEN).is_some(),
             extra_as_of: moment(take(EXTRA_AS_OF)),
             no_single_records_as_of: moment(take(NO_ONE)),
+            unasked: unasked.filter_map(Value::as_str).map(str::to_owned).collect(),
             notes: notes.filter_map(Value::as_str).map(str::to_owned).collect(),
             since_shown,
             layer: DialectLayer::default(),
@@ -198,6 +219,8 @@ impl SavedPart {
         put(UNPROVEN, self.is_unproven.then_some(Value::Boolean(true)));
         put(EXTRA_AS_OF, self.extra_as_of.clone().map(Value::String));
         put(NO_ONE, self.no_single_records_as_of.clone().map(Value::String));
+        let unasked = self.unasked.iter().cloned().map(Value::String).collect();
+        put(UNASKED, (!self.unasked.is_empty()).then_some(Value::Array(unasked)));
         let notes = self.notes.iter().cloned().map(Value::String).collect();
         put(NOTES, (!self.notes.is_empty()).then_some(Value::Array(notes)));
         let shown = self.since_shown.as_ref().map(|shown| {
@@ -224,6 +247,9 @@ const EXTRA_AS_OF: &str = "extra_as_of";
 const NO_ONE: &str = "no_single_records_as_of";
 const NOTES: &str = "notes";
 const SINCE: &str = "since_shown";
+const UNASKED: &str = "not_asked_for";
+/// How many fields that are not asked for a note names.
+const NAMED: usize = 8;
 /// The number of days after which the schema is read again for new undocumented fields.
 const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
 /// The number of days after which a missing list, or a missing query for single records, is searched for again.

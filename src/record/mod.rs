@@ -201,7 +201,7 @@ pub fn moment(text: &str, path: &[&str], form: DateForm) -> Option<i64> {
     let raw = path.iter().try_fold(text, |inside, name| member(inside, name))?;
     let text: Cow<'_, str> = if raw.starts_with('"') { serde_json::from_str(raw).ok()? } else { raw.into() };
     // A bare number is never an ISO 8601 string, even if its digits read like a date.
-    let is_of_form = raw.starts_with('"') || form != DateForm::Iso8601;
+    let is_of_form = raw.starts_with('"') || !form.is_text();
     let (micros, _) = moment::read(&text, form).filter(|_| is_of_form)?;
     Some(micros.div_euclid(1000))
 }

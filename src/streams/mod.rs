@@ -13,12 +13,14 @@ mod customer_persons;
 mod messages;
 mod stream_map;
 mod whatsapp_business_templates;
+mod zone;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::stream_map::{Dates, PerStream};
+pub use self::zone::Zone;
 
 /// The documented type of a column's values. The API may send a value of another type; the mirror keeps values as the
 /// API sent them.
@@ -62,13 +64,22 @@ pub enum DateForm {
     EpochMs,
     /// Seconds since 1970, as a number or as a string of digits.
     EpochS,
+    /// An ISO 8601 string that, where it names no offset from UTC, is local time in this zone. The server does not
+    /// say so: the job does.
+    #[serde(skip)]
+    Iso8601In(Zone),
 }
 
 impl DateForm {
+    /// Returns whether moments are strings, and not numbers.
+    pub fn is_text(self) -> bool {
+        matches!(self, DateForm::Iso8601 | DateForm::Iso8601In(_))
+    }
+
     /// Returns the name of the form in a dialect.
     pub fn word(self) -> &'static str {
         match self {
-            DateForm::Iso8601 => "iso8601",
+            DateForm::Iso8601 | DateForm::Iso8601In(_) => "iso8601",
             DateForm::EpochMs => "epoch_ms",
             DateForm::EpochS => "epoch_s",
         }

@@ -62,7 +62,7 @@ fn asked_with(source: &Source, job: &DialectLayer, terms: ReadingTerms, stream: 
         (Setting::Arguments, fingerprint(arguments)),
         (Setting::Paging, fingerprint(own_lines(job, stream, &PAGING).iter().map(String::as_str))),
         (Setting::Claims, fingerprint(own_lines(job, stream, &CLAIMS).iter().map(String::as_str))),
-        (Setting::Date, fingerprint([own_date(job, stream)])),
+        (Setting::Date, date(job, stream)),
         (Setting::Fields, fields_fingerprint(source, stream)?),
         (Setting::Drop, fingerprint(dropped)),
         (Setting::Extra, fingerprint(extra)),
@@ -107,6 +107,15 @@ fn own_lines(job: &DialectLayer, stream: Stream, keys: &[&str]) -> Vec<String> {
 fn own_date(job: &DialectLayer, stream: Stream) -> &'static str {
     let own = job.stream(stream).and_then(|own| own.date);
     own.or(job.date).map_or("", DateForm::word)
+}
+
+/// Returns a fingerprint of what the job itself says about a stream's dates: their form and the zone of those that name
+/// none.
+fn date(job: &DialectLayer, stream: Stream) -> i64 {
+    match job.time_zone.as_deref().filter(|zone| !zone.is_empty()) {
+        None => fingerprint([own_date(job, stream)]),
+        Some(zone) => fingerprint([own_date(job, stream), zone]),
+    }
 }
 
 /// Begins again what this round has read of a stream with other settings. Called when the spelling of the stream's
@@ -213,8 +222,8 @@ mod tests {
     use crate::config::keys_tests::keys;
 
     /// The keys of `[source]` that decide what a reading shows.
-    const OF_SOURCE: [&str; 7] =
-        ["endpoint", "client_id", "lookback", "full_every", "extra_fields", "volatile", "dialect"];
+    const OF_SOURCE: [&str; 8] =
+        ["endpoint", "client_id", "lookback", "full_every", "extra_fields", "time_zone", "volatile", "dialect"];
     /// The keys of `[source]` that do not change what a reading shows.
     const NOT_OF_SOURCE: [&str; 14] = [
         "client_secret",

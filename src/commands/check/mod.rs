@@ -17,6 +17,7 @@ mod line;
 mod mirror;
 mod render;
 mod streams;
+mod time_zone;
 
 use std::time::Duration;
 
@@ -52,6 +53,9 @@ async fn check_one(mut settings: Settings, format: CheckFormat) -> Result<Exit> 
     }
     let asked = streams::ask(&source, &settings, &mirror.remembered, &signed_in).await;
     for line in streams::lines(&settings, &asked.seen) {
+        list.add(line);
+    }
+    if let Some(line) = time_zone::line(asked.ahead, &settings.dialect.time_zone) {
         list.add(line);
     }
     list.add(limit::line(&source.budget.stats(), settings.requests_per_minute));

@@ -3,8 +3,8 @@
 //! at once. A stream that was not asked for because the limit on requests was reached is reported as not checked, and
 //! is no failure.
 
-use super::MOST;
 use super::line::CheckLine;
+use super::{MOST, time_zone};
 use crate::config::settings::Settings;
 use crate::discovery::negotiate::{Negotiation, NegotiationOutcome, SavedPart};
 use crate::error::{Error, Kind, Result};
@@ -48,6 +48,8 @@ pub struct StreamChecks {
     /// What was found out about the spelling of those streams that the server refused in the assumed one: their
     /// fields and paging.
     pub outcome: NegotiationOutcome,
+    /// By how many milliseconds the newest moment that names no zone is ahead of the server's clock, if there is one.
+    pub ahead: Option<i64>,
 }
 
 /// Asks for one record of each stream. `remembered` is the spelling that the mirror knows; `signed_in` is the result
@@ -60,10 +62,10 @@ pub async fn ask(
 ) -> StreamChecks {
     let Ok(token) = signed_in else {
         let seen = settings.streams.iter().map(|s| (*s, StreamCheck::Unsigned)).collect();
-        return StreamChecks { seen, outcome: NegotiationOutcome::default() };
+        return StreamChecks { seen, ..StreamChecks::default() };
     };
     let known = [remembered, &token.parts].concat();
-    let mut asking = Asking { source, conversation: None };
+    let mut asking = Asking { source, ahead: None, conversation: None };
     let mut seen: Vec<(Stream, Option<StreamCheck>)> = Vec::new();
     // A token whose spelling had to be found out counts as one refusal, because it shows as well that this server
     // differs.
@@ -102,7 +104,7 @@ pub async fn ask(
         };
         all.push((stream, found));
     }
-    StreamChecks { seen: all, outcome: outcome.unwrap_or_default() }
+    StreamChecks { seen: all, outcome: outcome.unwrap_or_default(), ahead: asking.ahead }
 }
 
 async fn settle(
@@ -140,6 +142,8 @@ fn settled(stream: Stream, outcome: &NegotiationOutcome) -> Option<StreamCheck> 
 
 struct Asking<'s> {
     source: &'s Source,
+    /// By how many milliseconds the newest moment that names no zone is ahead of the server's clock, if there is one.
+    ahead: Option<i64>,
     /// The id of a conversation whose messages can be asked for. `None` if no conversation was seen yet.
     conversation: Option<String>,
 }
@@ -161,6 +165,7 @@ impl Asking<'_> {
                 if stream == Stream::Conversations {
                     self.conversation = page.records.rows.first().map(|r| r.id.to_string());
                 }
+                self.ahead = self.ahead.max(time_zone::ahead(&page, stream, self.source.now()));
                 Some(StreamCheck::Answered { total: page.total, one_conversation: partitioned })
             }
             Err(error) if policy::may_be_of_spelling(&error.kind) => None,

@@ -46,7 +46,7 @@ pub fn make(
             }
             continue;
         }
-        let again = files.sums(&delivery, offer, &masked(settings, &reading))?;
+        let again = files.sums(&delivery, offer, entry, &masked(settings, &reading))?;
         for (was, is) in entry.files.iter().zip(&again).filter(|(was, is)| was != is) {
             let what = if was.path == is.path { "its bytes" } else { "its name" };
             differences.add(&was.path, format!("{what} would be another if it were made from the mirror now"));

@@ -142,7 +142,7 @@ fn cells(
     differences: &mut Differences,
 ) -> Result<()> {
     let Some(offer) = delivery.streams.iter().find(|offer| offer.stream == stream) else { return Ok(()) };
-    let mut shape = RowBuilder::new(offer, true, delivery.dates[stream], Content::Changes);
+    let mut shape = RowBuilder::new(offer.columns.clone(), true, delivery.dates[stream], Content::Changes);
     let (mut others, mut one) = (0, String::new());
     let (volatile, masks) = (&settings.source.volatile[stream], masked(settings, reading).masks);
     reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {

@@ -7,7 +7,7 @@
 use super::Files;
 use crate::destinations::cells::Cell;
 use crate::destinations::format::{HashingSink, Rows};
-use crate::destinations::manifest::FileEntry;
+use crate::destinations::manifest::{FileEntry, ManifestEntry};
 use crate::destinations::rows::RowBuilder;
 use crate::destinations::{Delivery, Offer};
 use crate::error::Result;
@@ -95,8 +95,15 @@ impl Files {
     }
 
     /// Returns the sizes and checksums that the files of a stream's snapshot would have if they were written now.
-    pub fn sums(&self, delivery: &Delivery, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
-        let mut shape = self.shape(delivery, offer);
+    /// `entry` is the stream's entry in the manifest.
+    pub fn sums(
+        &self,
+        delivery: &Delivery,
+        offer: &Offer,
+        entry: &ManifestEntry,
+        reader: &dyn Reader,
+    ) -> Result<Vec<FileEntry>> {
+        let mut shape = self.shape(delivery, offer, Some(entry));
         self.snapshot(&mut shape, offer, reader)
     }
 }

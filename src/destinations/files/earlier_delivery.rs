@@ -58,7 +58,7 @@ impl Files {
         entry: &ManifestEntry,
     ) -> Vec<&'static str> {
         let (was, is) = (before.format_of(entry), self.described());
-        let columns = manifest::described(&self.shape(delivery, offer).columns());
+        let columns = manifest::described(&self.shape(delivery, offer, Some(entry)).columns());
         let masks = entry.masks.as_ref().is_some_and(|masks| *masks != offer.masks);
         let edits = [
             (before.content != self.terms.content.name(), "content"),

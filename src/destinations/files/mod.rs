@@ -20,6 +20,7 @@ mod removal;
 
 use std::collections::BTreeMap;
 
+use super::cells::EXTRA;
 use super::format::Format;
 use super::manifest::{self, Manifest, ManifestEntry, NAME};
 use super::rows::RowBuilder;
@@ -69,9 +70,13 @@ impl Files {
         manifest::FormatEntry { split: self.split, ..self.format.described() }
     }
 
-    /// Returns the maker of a stream's rows.
-    fn shape(&self, delivery: &Delivery, offer: &Offer) -> RowBuilder {
-        RowBuilder::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
+    /// Returns the maker of a stream's rows. `before` is the stream's entry in the last manifest.
+    fn shape(&self, delivery: &Delivery, offer: &Offer, before: Option<&ManifestEntry>) -> RowBuilder {
+        let mut columns = offer.columns.clone();
+        if !delivery.is_collect_named && before.is_some_and(ManifestEntry::keeps_documented_columns) {
+            columns.retain(|column| *column != EXTRA);
+        }
+        RowBuilder::new(columns, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
     }
 
     /// Returns the manifest that names the files of `streams`, made by this delivery.
@@ -83,6 +88,7 @@ impl Files {
             job: delivery.job.clone(),
             run_id: delivery.run,
             published_at: crate::clock::now(),
+            time_zone: Some(delivery.time_zone.clone()),
             content: self.terms.content.name().into(),
             format: self.described(),
             streams,
@@ -136,7 +142,7 @@ impl Files {
         before: Option<&ManifestEntry>,
         reader: &dyn Reader,
     ) -> Result<(ManifestEntry, Receipt, Vec<String>)> {
-        let mut shape = self.shape(delivery, offer);
+        let mut shape = self.shape(delivery, offer, before);
         let columns = shape.columns();
         let held = offer.is_held(self.terms);
         let (mut fresh, mut folded) = (Vec::new(), Vec::new());
@@ -154,9 +160,11 @@ impl Files {
             let format = Some(self.described());
             let mut entry =
                 ManifestEntry { format, ..ManifestEntry::extended(offer, delivery, before, fresh.clone(), &columns) };
-            folded = self.fold(self.shape(delivery, offer), offer, &mut entry, reader)?;
+            folded = self.fold(self.shape(delivery, offer, before), offer, &mut entry, reader)?;
             entry
         };
+        let keeps = !delivery.is_collect_named && before.is_some_and(ManifestEntry::keeps_documented_columns);
+        let entry = ManifestEntry { collects: offer.collects && !keeps, ..entry };
         let of_now = if held { &entry.files } else { &fresh };
         let receipt = Receipt {
             stream: offer.stream,

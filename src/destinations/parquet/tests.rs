@@ -243,6 +243,8 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
     let offer = Offer {
         stream: Stream::Messages,
         columns: Stream::Messages.columns().to_vec(),
+        collects: false,
+        unasked: Vec::new(),
         verdict: Verdict::Continuous,
         is_damaged: false,
         set_aside: Vec::new(),
@@ -253,7 +255,7 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
         as_of: None,
         range: None,
     };
-    let mut shape = RowBuilder::new(&offer, true, DateForm::Iso8601, Content::Snapshot);
+    let mut shape = RowBuilder::new(offer.columns.clone(), true, DateForm::Iso8601, Content::Snapshot);
     let columns = shape.columns();
     let sent = [
         r#"{"_id":"a","content":"fits","autoCreate":true,"createdAt":"2024-03-05T08:09:10.123Z"}"#,

@@ -213,7 +213,8 @@ impl Load<'_> {
     /// `aside`. Returns the number of rows, the number of values that did not fit, and the years of the timestamps.
     fn stage(&self, offer: &Offer, range: SeqRange, aside: &mut Aside) -> Result<(u64, u64, YearsOfColumns)> {
         let (session, is_snapshot) = (self.session, self.terms.content == Content::Snapshot);
-        let mut shape = RowBuilder::new(offer, true, self.delivery.dates[offer.stream], Content::Changes);
+        let mut shape =
+            RowBuilder::new(offer.columns.clone(), true, self.delivery.dates[offer.stream], Content::Changes);
         session
             .run(&format!("CREATE TEMPORARY TABLE {STAGING} ({}) ON COMMIT DROP", tables::staged(&shape.columns())))?;
         let mut copy = session.copy(&format!("COPY {STAGING} FROM STDIN (FORMAT binary)"))?;

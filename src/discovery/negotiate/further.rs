@@ -8,11 +8,9 @@ use crate::discovery::infer::further::{self, FurtherFields};
 use crate::discovery::infer::{Certainty, Finding};
 use crate::discovery::negotiate::Negotiation;
 use crate::discovery::saved_dialect::SavedPart;
-use crate::error::Result;
+use crate::error::{Result, in_our_words};
+use crate::policy;
 use crate::streams::Stream;
-
-/// How many fields a note names.
-const NAMED: usize = 8;
 
 impl Negotiation<'_> {
     /// Returns the part of a stream with the further fields that the server's schema shows and the server gives.
@@ -39,19 +37,9 @@ impl Negotiation<'_> {
         let FurtherFields { asked, unasked, .. } =
             further::fields(schema, entity, stream, &selected, self.source.refused_fields(stream));
         let evidence = format!("fields of {entity} that no documented column holds");
-        let mut notes: Vec<String> = Vec::new();
-        if !unasked.is_empty() {
-            let mut names: Vec<String> =
-                unasked.iter().take(NAMED).map(|field| format!("`{}` ({})", field.path, field.why)).collect();
-            if unasked.len() > NAMED {
-                names.push(format!("{} more", unasked.len() - NAMED));
-            }
-            notes.push(format!(
-                "{stream}: {}; to ask for one of them: [source.dialect.streams.{stream}] extra = [\"NAME\"]",
-                not_asked_for(&names.join(", "))
-            ));
-        }
-        let given = if asked == before { asked } else { self.given(stream, asked, &mut notes).await? };
+        let mut refused = Vec::new();
+        let given = if asked == before { Some(asked) } else { self.given(stream, asked, &mut refused).await? };
+        let Some(given) = given else { return Ok(part) };
         if !given.is_empty() {
             self.outcome.findings.push(Finding {
                 part: format!("streams.{stream}.extra"),
@@ -60,25 +48,39 @@ impl Negotiation<'_> {
                 certainty: Certainty::Introspected,
             });
         }
-        let others = part.notes().into_iter().filter(|note| !note.contains(NOT_ASKED_FOR) && !note.contains(REFUSED));
-        let notes: Vec<String> = others.chain(notes).collect();
-        Ok(part.with_extra(stream, Some(given)).with_only_notes(notes))
+        let unasked = unasked.into_iter().map(|field| format!("`{}` ({})", field.path, field.why)).chain(refused);
+        Ok(part.with_extra(stream, Some(given)).with_unasked(unasked.collect()))
     }
 
-    /// Returns those of the selections `asked` that the server gives: all of them, or the scalars alone, or none.
-    async fn given(&mut self, stream: Stream, asked: Vec<String>, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    /// Returns those of the selections `asked` that the server gives: all of them, or the scalars alone, or none. Adds
+    /// the others to `left_out`, each with the reason. Returns `None` if the server cannot be asked now.
+    async fn given(
+        &mut self,
+        stream: Stream,
+        asked: Vec<String>,
+        left_out: &mut Vec<String>,
+    ) -> Result<Option<Vec<String>>> {
+        let all = asked.clone();
         let scalars: Vec<String> = asked.iter().filter(|field| !field.contains('{')).cloned().collect();
-        let mut tries = vec![asked, scalars];
-        tries.dedup();
-        for asked in tries.into_iter().filter(|asked| !asked.is_empty()) {
+        let mut why = None;
+        for asked in [asked, scalars, Vec::new()] {
             self.select_further(stream, asked.clone())?;
-            match self.prove(stream).await {
-                Ok(_) => return Ok(asked),
-                Err(error) => notes.push(format!("{stream}: {REFUSED} {}: {}", asked.join(", "), error.reason())),
+            let shown = if asked.is_empty() { Ok(()) } else { self.prove(stream).await.map(drop) };
+            match shown {
+                Ok(()) => {
+                    let lost = all.iter().filter(|field| !asked.contains(field));
+                    let reason = why.unwrap_or_default();
+                    left_out.extend(lost.map(|field| format!("`{field}` ({reason})")));
+                    return Ok(Some(asked));
+                }
+                Err(e) if policy::may_be_of_spelling(&e.kind) || policy::may_be_of_a_record(&e.kind) => {
+                    why = Some(in_our_words(&e.reason()));
+                }
+                Err(_) => break,
             }
         }
         self.select_further(stream, Vec::new())?;
-        Ok(Vec::new())
+        Ok(None)
     }
 
     /// Makes the source select these further fields of a stream.
@@ -87,13 +89,4 @@ impl Negotiation<'_> {
         self.settled.merge(DialectLayer::of_stream(stream, part));
         self.speak()
     }
-}
-
-/// The words by which a note about fields that are not selected is known.
-const NOT_ASKED_FOR: &str = "not asked for, although the server has them:";
-/// The words by which a note about fields that the server refuses is known.
-const REFUSED: &str = "the server does not give the undocumented";
-
-fn not_asked_for(names: &str) -> String {
-    format!("{NOT_ASKED_FOR} {names}")
 }

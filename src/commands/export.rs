@@ -47,7 +47,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let holder = format!("export of job {}", settings.name);
     let reading = MirrorView::begin(&settings.mirror)?;
     integrity_check::tables(reading.connection(), reading.path())?;
-    let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
+    let remembered = dialect::recall_of_records(reading.connection(), &settings.source.endpoint)?;
     drop(reading);
     let dates = dialect::dates(&remembered, &settings.spelled)?;
     let mirror = Mirror::open(&settings.mirror, &holder, dates)?;

@@ -37,7 +37,7 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
             .map(|all| all.where_deletes_are(settings.deletes.on))
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")).caused_by(&e))
     };
-    let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
+    let remembered = dialect::recall_of_records(reading.connection(), &settings.source.endpoint)?;
     let dates = dialect::dates(&remembered, &settings.spelled)?;
     let mut streams = Vec::new();
     for stream in &settings.streams {

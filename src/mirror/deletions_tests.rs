@@ -383,7 +383,7 @@ fn an_ordinary_reading_searches_for_the_orphans_of_earlier_runs() {
         end(w, second);
         let third = begin(w);
         land_settled(w, third, &["d"], "new");
-        assert!(land_newest(w, third, "d", &["n1"]).ended);
+        assert!(land_newest(w, third, "d", &["n1"]).closed.is_some());
         assert!(orphans_of(w, third).iter().all(|(_, searched)| !searched), "it ended at n1");
         end(w, third);
         for (verdict, searched) in [(incomplete(), false), (Verdict::Continuous, true)] {
@@ -488,7 +488,7 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         first_night(w);
         let second = begin(w);
         assert_eq!(land_settled(w, second, &["c", "d"], "new").skipped, 0);
-        assert!(land_newest(w, second, "c", &["m1", "m2"]).ended);
+        assert!(land_newest(w, second, "c", &["m1", "m2"]).closed.is_some());
         land(w, second, messages("d"), &["n1"], Verdict::Continuous);
         let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
         assert_eq!((all.walks, all.open, all.verdict()), (2, 0, Verdict::Continuous));
@@ -516,7 +516,7 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         let mut landing = landing(w, fourth, CONVERSATIONS, &["c", "d"]);
         landing.advance.verdict = Some(Verdict::Continuous);
         records::land(w, &mut landing).expect("landed");
-        assert!(land_newest(w, fourth, "c", &["m1", "m2"]).ended);
+        assert!(land_newest(w, fourth, "c", &["m1", "m2"]).closed.is_some());
         assert_eq!(suspects::list(w, judged(fourth, Stream::Messages), None, 9).expect("judged"), []);
     });
 }

@@ -17,6 +17,15 @@ pub fn recall_read_only(connection: &Connection, endpoint: &str) -> Vec<(String,
     read(connection, endpoint).unwrap_or_default()
 }
 
+/// Does the same as [`recall_read_only`] for a command that reads no API: if nothing is stored of this endpoint, returns
+/// the parts of the one that was stored last. The records come from there.
+pub fn recall_of_records(connection: &Connection, endpoint: &str) -> Vec<(String, String)> {
+    let latest = "SELECT coalesce((SELECT endpoint FROM dialect WHERE endpoint = ?1 LIMIT 1),
+                                  (SELECT endpoint FROM dialect ORDER BY settled_at DESC, endpoint LIMIT 1), ?1)";
+    let latest = connection.query_row(latest, [endpoint], |r| r.get::<_, String>(0));
+    latest.map(|endpoint| recall_read_only(connection, &endpoint)).unwrap_or_default()
+}
+
 fn read(connection: &Connection, endpoint: &str) -> rusqlite::Result<Vec<(String, String)>> {
     let mut ask = connection.prepare("SELECT part, settled FROM dialect WHERE endpoint = ? ORDER BY part")?;
     let rows = ask.query_map([endpoint], |r| Ok((r.get(0)?, r.get(1)?)))?;

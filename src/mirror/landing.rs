@@ -11,6 +11,7 @@ use crate::record::volatile::Volatile;
 use crate::record::{Record, Records};
 use crate::set_aside::SetAside;
 use crate::streams::PerStream;
+use crate::verdict::Verdict;
 
 /// The reason for the verdict `incomplete` of a walk that showed no row although the mirror holds records of the
 /// list.
@@ -106,8 +107,10 @@ pub struct Landed {
     pub repaired: u64,
     /// The number of partitions that will not be read, because their parent records are unchanged.
     pub skipped: u64,
-    /// Whether the walk ends with this page: at known rows, or because the caller decided so.
-    pub ended: bool,
+    /// The verdict with which the walk ends at this page, if it ends here although the caller expected more: at known
+    /// rows, or because the caller decided so when it settled a dispute. `None` if the walk goes on, or ends as the
+    /// caller said.
+    pub closed: Option<Verdict>,
     /// The records of the page that the mirror holds in the list of another parent. If there are any, nothing was
     /// stored.
     pub disputed: Vec<Dispute>,

@@ -55,9 +55,9 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             // Any error rolls back what was stored of the page.
             return Err(rusqlite::Error::StatementChangedRows(disputed.len()));
         }
-        landed.ended = landing.closes;
+        let mut closes = landing.closes;
         if ends_here(landing, &landed) && !server_total_exceeds(t, landing)? {
-            landed.ended = true;
+            closes = true;
             landing.advance.verdict = Some(Verdict::Continuous);
             landing.advance.at_known = true;
         }
@@ -70,6 +70,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
         }
         apply_set_aside(t, landing)?;
+        landed.closed = landing.advance.verdict.clone().filter(|_| closes);
         if landing.advance.verdict.is_none() {
             reread::remember(t, &landing.place, &landing.remembered)?;
         }

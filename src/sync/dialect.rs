@@ -247,6 +247,12 @@ pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Re
     parts(memory::recall_read_only(connection, endpoint))
 }
 
+/// Does the same as [`recall_read_only`] for a command that reads no API. It may name another endpoint than the one that
+/// the records came from.
+pub fn recall_of_records(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<SavedPart>> {
+    parts(memory::recall_of_records(connection, endpoint))
+}
+
 /// Returns how the API writes each stream's dates, by the remembered parts and the job's own `[source.dialect]`.
 pub fn dates(remembered: &[SavedPart], job: &DialectLayer) -> Result<Dates> {
     let mut settled = DialectLayer::default();

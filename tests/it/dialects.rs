@@ -108,7 +108,8 @@ fn six_streams_are_read_when_a_job_names_six() {
         let mut rows = 0;
         for row in reader.records() {
             let row = row.expect("a row");
-            for (name, cell) in header.iter().zip(&row) {
+            // The truth holds the documented columns.
+            for (name, cell) in header.iter().zip(&row).filter(|(name, _)| *name != "_extra") {
                 let value = &truth[&row[0]][name];
                 assert_eq!(value.as_str().unwrap_or_default(), cell, "{stream}.{name}");
             }

@@ -47,7 +47,7 @@ fn nulls_and_empties(csv: &[u8], truth: &str) {
     for row in rows {
         let record = &truth[row[0].as_ref().expect("an id")];
         assert_eq!(row.len(), header.len());
-        for (name, cell) in header.iter().zip(&row) {
+        for (name, cell) in header.iter().zip(&row).filter(|(name, _)| *name != "_extra") {
             match &record[name] {
                 serde_json::Value::Null => {
                     assert_eq!(cell, &None, "{name} of {}", record["_id"]);

@@ -125,7 +125,7 @@ pub async fn land(
     add(&counters.repeated, landed.repeated);
     add(&counters.repaired, landed.repaired);
     add(&counters.steps_back, u64::from(stepped_back));
-    add(&counters.closed, u64::from(closed || landed.ended));
+    add(&counters.closed, u64::from(closed || landed.closed.is_some()));
     if let Some(child) = child {
         add(&context.progress.of(child).skipped, landed.skipped);
     }

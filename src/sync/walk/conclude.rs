@@ -109,8 +109,8 @@ pub(super) async fn conclude(
     if then == Then::Close {
         return Ok(Ended::Closed(verdict));
     }
-    if stored.ended {
-        return Ok(Ended::Closed(Verdict::Continuous));
+    if let Some(verdict) = stored.closed {
+        return Ok(Ended::Closed(verdict));
     }
     read.windows += 1;
     finish(read, walk, (began, stands), then).await

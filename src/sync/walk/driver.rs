@@ -179,17 +179,17 @@ async fn read(
         // Whether the walk ends here is known only once the page is stored. Until then nothing more is asked.
         if may_end {
             let stored = landing.await?;
-            if stored.ended {
+            if let Some(verdict) = stored.closed {
                 landed();
-                return Ok(Ended::Closed(Verdict::Continuous));
+                return Ok(Ended::Closed(verdict));
             }
             landing = Box::pin(std::future::ready(Ok(stored)));
         }
         if ready.front().is_some_and(|(foreseen, _)| *foreseen == walk.ask()) {
             let stored = landing.await?;
             landed();
-            if stored.ended {
-                return Ok(Ended::Closed(Verdict::Continuous));
+            if let Some(verdict) = stored.closed {
+                return Ok(Ended::Closed(verdict));
             }
             continue;
         }
@@ -207,8 +207,8 @@ async fn read(
             early = &mut next => (landing.await?, Some(early)),
         };
         landed();
-        if stored.ended {
-            return Ok(Ended::Closed(Verdict::Continuous));
+        if let Some(verdict) = stored.closed {
+            return Ok(Ended::Closed(verdict));
         }
         pending = match early {
             Some(pages) => Box::pin(std::future::ready(pages)),

@@ -72,6 +72,28 @@ fn a_job_may_leave_them_out_and_collect_them_later() {
 }
 
 #[test]
+fn a_destination_that_was_filled_without_them_keeps_its_columns_until_the_job_names_them() {
+    let work = Work::with_job(&format!("{LISTS}extra_fields = \"ignore\"\n{OUT}"));
+    let sandbox = account(&work, &[]);
+    work.run(&sandbox, &[]).expect(0);
+    let become_job = |line: &str, more: &str| {
+        std::fs::write(work.path("job.toml"), format!("{LISTS}{line}{OUT}{more}")).expect("the job");
+    };
+    // Another destination of the job has them from its beginning.
+    become_job("", "[[destination]]\nkind = \"csv\"\npath = \"new\"\n");
+    for _ in 0..2 {
+        work.run(&sandbox, &[]).expect(0);
+        assert_eq!(extras(&work, "contacts"), None);
+        work.call(&["verify", "job.toml"]).expect(0);
+        let new = std::fs::read_to_string(work.path("new/contacts.csv")).expect("the file");
+        assert!(new.lines().next().expect("a header").ends_with("\"_extra\"") && new.contains("nickname"));
+    }
+    become_job("extra_fields = \"collect\"\n", "");
+    work.run(&sandbox, &[]).expect(0);
+    assert!(extras(&work, "contacts").expect("a column").iter().all(|e| e.contains("nickname")));
+}
+
+#[test]
 fn a_hidden_schema_names_none() {
     let work = Work::with_job(&format!("{LISTS}{OUT}"));
     let sandbox = account(&work, &["--introspection", "off"]);
@@ -130,6 +152,8 @@ fn objects_come_two_levels_deep_references_as_their_id_and_the_rest_is_named() {
         assert!(said.contains(told), "{told}: {said}");
     }
     assert!(said.contains("[source.dialect.streams.whatsapp_business_templates] extra = "), "{said}");
+    let named = &work.manifest()["streams"]["whatsapp_business_templates"]["not_asked_for"];
+    assert_eq!(named.as_array().map(Vec::len), Some(3), "{named}");
     let templates = extras(&work, "whatsapp_business_templates").expect("a column");
     assert!(!templates.is_empty());
     for extra in templates {

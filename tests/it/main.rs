@@ -78,6 +78,7 @@ mod stop;
 #[cfg(all(feature = "objects", feature = "parquet", feature = "postgres"))]
 mod three_destinations;
 mod time_box;
+mod time_zones;
 mod tokens;
 mod turnover;
 mod verify;

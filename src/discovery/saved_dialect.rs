@@ -22,6 +22,8 @@ pub struct SavedPart {
     is_unproven: bool,
     /// The moment at which the schema was last read for undocumented fields; `None` if never.
     extra_as_of: Option<String>,
+    /// Whether the server hides its schema, so that undocumented fields were found by asking name by name.
+    is_schema_hidden: bool,
     /// The moment at which the server was found to have no query for single records; `None` if it was not.
     no_single_records_as_of: Option<String>,
     /// The fields that the schema shows and that are not asked for, each with the reason.
@@ -70,7 +72,8 @@ impl SavedPart {
     /// Returns whether a run can use the part without asking the server anything first. `collect` says whether the
     /// job collects undocumented fields.
     pub fn is_known(&self, collect: bool) -> bool {
-        let is_fresh = is_recent(self.extra_as_of.as_ref(), LOOKED_FOR_FIELDS_AGAIN);
+        let days = if self.is_schema_hidden { LOOKED_FOR_AGAIN } else { LOOKED_FOR_FIELDS_AGAIN };
+        let is_fresh = is_recent(self.extra_as_of.as_ref(), days);
         (self.is_proven() && (!collect || is_fresh)) || self.is_absent()
     }
 
@@ -90,6 +93,11 @@ impl SavedPart {
             self.notes = notes.to_vec();
         }
         self
+    }
+
+    /// Records that the server hides its schema.
+    pub(in crate::discovery) fn with_hidden_schema(self) -> SavedPart {
+        SavedPart { is_schema_hidden: true, ..self }
     }
 
     /// Keeps the fields that are not asked for, each with the reason, in place of those that were kept before.
@@ -196,6 +204,7 @@ impl SavedPart {
             absent: moment(take(ABSENT)),
             is_unproven: take(UNPROVEN).is_some(),
             extra_as_of: moment(take(EXTRA_AS_OF)),
+            is_schema_hidden: take(HIDDEN).is_some(),
             no_single_records_as_of: moment(take(NO_ONE)),
             unasked: unasked.filter_map(Value::as_str).map(str::to_owned).collect(),
             notes: notes.filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -218,6 +227,7 @@ impl SavedPart {
         put(ABSENT, self.absent.clone().map(Value::String));
         put(UNPROVEN, self.is_unproven.then_some(Value::Boolean(true)));
         put(EXTRA_AS_OF, self.extra_as_of.clone().map(Value::String));
+        put(HIDDEN, self.is_schema_hidden.then_some(Value::Boolean(true)));
         put(NO_ONE, self.no_single_records_as_of.clone().map(Value::String));
         let unasked = self.unasked.iter().cloned().map(Value::String).collect();
         put(UNASKED, (!self.unasked.is_empty()).then_some(Value::Array(unasked)));
@@ -248,6 +258,7 @@ const NO_ONE: &str = "no_single_records_as_of";
 const NOTES: &str = "notes";
 const SINCE: &str = "since_shown";
 const UNASKED: &str = "not_asked_for";
+const HIDDEN: &str = "schema_hidden";
 /// How many fields that are not asked for a note names.
 const NAMED: usize = 8;
 /// The number of days after which the schema is read again for new undocumented fields.

@@ -30,7 +30,8 @@ impl<'s> Documents<'s> {
         Documents { source, signed_in }
     }
 
-    async fn once(&self, document: &str, variables: &Value) -> Result<Reply> {
+    /// Sends a document once, and returns the answer or the failure. No failure is retried.
+    pub async fn once(&self, document: &str, variables: &Value) -> Result<Reply> {
         let source = self.source;
         let number = source.budget.acquire().await?;
         let token = if self.signed_in { Some(source.token().await?) } else { None };
@@ -72,6 +73,15 @@ impl<'s> Documents<'s> {
             };
             (!is_to_learn_from).then_some(error)
         })
+    }
+}
+
+/// The same access for documents that nothing depends on: no failure is retried.
+pub struct CuriousDocuments<'s>(pub Documents<'s>);
+
+impl Server for CuriousDocuments<'_> {
+    async fn ask(&self, document: &str, variables: Value) -> Result<Reply> {
+        self.0.once(document, &variables).await
     }
 }
 

@@ -2,15 +2,20 @@
 //! whether it gives them. No run fails because of a field that nobody has asked for by name: what the server refuses
 //! is left out, and a note says so.
 
-use crate::dialect::{DialectLayer, Layer as _, StreamLayer};
+use crate::dialect::{DialectLayer, Layer as _, StreamLayer, field_name};
 use crate::discovery::infer;
 use crate::discovery::infer::further::{self, FurtherFields};
 use crate::discovery::infer::{Certainty, Finding};
 use crate::discovery::negotiate::Negotiation;
+use crate::discovery::probe::{self, FieldsFound};
 use crate::discovery::saved_dialect::SavedPart;
 use crate::error::{Result, in_our_words};
 use crate::policy;
-use crate::streams::Stream;
+use crate::source::document::{CuriousDocuments, Documents};
+use crate::streams::{ColumnKind, Stream};
+
+/// The most requests a stream that are made to find its further fields.
+const FIELD_BUDGET: u32 = 8;
 
 impl Negotiation<'_> {
     /// Returns the part of a stream with the further fields that the server's schema shows and the server gives.
@@ -22,7 +27,7 @@ impl Negotiation<'_> {
         self.introspect(true).await?;
         if self.schema.as_ref().is_none_or(|schema| !schema.whole) {
             self.outcome.blind = true;
-            return Ok(part.with_extra(stream, None));
+            return Ok(self.with_probed_fields(stream, part).await?.with_hidden_schema());
         }
         let before = part.layer.stream(stream).and_then(|own| own.extra.clone()).unwrap_or_default();
         self.settled.merge(part.layer.clone());
@@ -50,6 +55,64 @@ impl Negotiation<'_> {
         }
         let unasked = unasked.into_iter().map(|field| format!("`{}` ({})", field.path, field.why)).chain(refused);
         Ok(part.with_extra(stream, Some(given)).with_unasked(unasked.collect()))
+    }
+
+    /// Returns the part of a stream with the fields that the server has beside those of the shipped dialect, as far as
+    /// it tells them when it is asked name by name. Leaves the part as it is if the server cannot be asked, or tells
+    /// nothing.
+    async fn with_probed_fields(&mut self, stream: Stream, part: SavedPart) -> Result<SavedPart> {
+        self.settled.merge(part.layer.clone());
+        self.speak()?;
+        let dialect = self.source.dialect();
+        let own = dialect.stream(stream)?;
+        let is_own = self.job.stream(stream).is_some_and(|own| own.fields.is_some() || own.drop.is_some());
+        let columns = stream.columns().iter().filter(|c| c.kind == ColumnKind::Json && !own.asks_for(c.name));
+        let objects: Vec<&str> = columns.map(|c| c.name).filter(|_| !is_own).collect();
+        let items = own.list.items.split('.').filter(|name| !name.is_empty()).map(str::to_owned);
+        let way: Vec<String> = std::iter::once(own.operation.clone()).chain(items).collect();
+        let server = CuriousDocuments(Documents::new(self.source, true));
+        let found = probe::learn_fields(&server, stream, &way, &objects, true, FIELD_BUDGET).await;
+        let FieldsFound { objects, further, is_judged } = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::info!(%stream, %error, "nothing is learnt about further fields");
+                return Ok(part.with_extra(stream, None));
+            }
+        };
+        tracing::info!(%stream, is_judged, objects = objects.len(), further = further.len(), "asked for further fields");
+        if objects.is_empty() && further.is_empty() {
+            return Ok(part.with_extra(stream, None));
+        }
+        let fields: Vec<String> = own.fields.iter().cloned().chain(objects.values().cloned()).collect();
+        let before = DialectLayer::clone(&self.settled);
+        let layer = StreamLayer { fields: Some(fields), extra: Some(further.clone()), ..StreamLayer::default() };
+        let layer = DialectLayer::of_stream(stream, layer);
+        self.settled.merge(layer.clone());
+        self.speak()?;
+        if let Err(error) = self.prove(stream).await {
+            tracing::info!(%stream, %error, "the further fields are not given");
+            *self.settled = before;
+            self.speak()?;
+            return Ok(part.with_extra(stream, None));
+        }
+        for (name, value) in objects {
+            self.outcome.findings.push(Finding {
+                part: format!("streams.{stream}.fields"),
+                value,
+                evidence: format!("the server knows these fields of {name}"),
+                certainty: Certainty::Asked,
+            });
+        }
+        for unasked in &mut self.outcome.unasked {
+            let own = self.settled.stream(stream).and_then(|own| own.fields.clone()).unwrap_or_default();
+            if unasked.0 == stream {
+                unasked.1.retain(|column| !own.iter().any(|field| field_name(field) == *column));
+            }
+        }
+        self.outcome.unasked.retain(|(_, columns)| !columns.is_empty());
+        let mut part = part;
+        part.layer.merge(layer);
+        Ok(part.with_extra(stream, Some(further)))
     }
 
     /// Returns those of the selections `asked` that the server gives: all of them, or the scalars alone, or none. Adds

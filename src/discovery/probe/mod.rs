@@ -19,6 +19,7 @@
 
 mod candidate;
 mod document;
+mod fields;
 mod inputs;
 mod match_errors;
 mod name_lists;
@@ -27,6 +28,7 @@ mod prober;
 mod queue;
 mod seed_names;
 
+pub use crate::discovery::probe::fields::{FieldsFound, learn_fields};
 use crate::discovery::probe::name_lists::Aim;
 use crate::discovery::probe::partial_schema::PartialSchema;
 use crate::discovery::probe::prober::Prober;

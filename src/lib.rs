@@ -83,6 +83,8 @@
 //! | what a destination is offered, and when | [`delivery`] |
 //! | a file format, a place for files | [`destinations::format`], [`destinations::store`] |
 //! | PostgreSQL, object stores | [`destinations::postgres`], [`destinations::objects`] |
+//! | fields that no page documents | [`discovery::infer::further`] for a schema that is shown, [`discovery::probe::learn_fields`] for a hidden one |
+//! | moments that name no zone | [`streams::Zone`], [`moment`] |
 //! | personal data | [`record::mask`]; which values: [`config::mask`] |
 //! | what `verify` compares | `commands/verify/`, `sql/verify/` |
 //! | the SQL that loads change files into a warehouse | `warehouse/templates/ENGINE/`; `sql/warehouse/` is generated from them |
@@ -136,6 +138,7 @@
 //! - **set aside**: a record or a list that cannot be read although everything around it can. The manifest names it.
 //! - **pin**: the range of `seq` that a delivery has begun to hand over, so that it comes out the same after a kill.
 //! - **settled form**: a value without what is volatile in it, such as the signature of an address.
+//! - **further field**: a field of a record that no page documents. What is *collected* of it goes to the column `_extra`.
 //! - **box**: the limit of a run in requests or in time.
 //!
 //! # Checklists
@@ -165,6 +168,7 @@
 //! | `sql/mirror/`, `src/mirror/migrations.rs` | a migration with its table `body_STREAM` | `every_stream_has_its_table_of_bodies` |
 //! | `src/dialect/qpien.toml` | `[streams.STREAM]` | `the_shipped_dialect_asks_for_documented_columns_only` |
 //! | `src/discovery/names.rs` | its nouns, and its operation if that is not `getNOUNList` | compiler, `the_first_guess_at_a_list_is_what_the_shipped_dialect_asks` |
+//! | `src/discovery/probe/fields.rs` | likely names of its undocumented fields | compiler |
 //! | `src/sandbox/dialects/default.graphql` | its operation and its type | `a_walk_shows_the_truth`, `every_documented_column_is_in_the_default_schema` |
 //! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/account/object.rs`, `src/sandbox/account/fields.rs`, `src/sandbox/account/nested.rs` | its list, its number of records, its ids | compiler |
 //! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in one of them, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values` |

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::mirror::walk_key::Lane;
 use crate::record::mask::Masks;
 use crate::source::SourceSettings;
-use crate::source::settings::Collect;
+use crate::source::settings::Collecting;
 use crate::streams::{self, PerStream, Stream};
 
 /// The effective settings of a job, for one account.
@@ -207,11 +207,11 @@ fn resolve(
 
 /// Returns which undocumented fields each stream collects. A stream with masks collects only those that the job names,
 /// unless the job itself says `extra_fields = "collect"`.
-fn collected(source: &SourceSettings, masks: &Masks) -> PerStream<Collect> {
+fn collected(source: &SourceSettings, masks: &Masks) -> PerStream<Collecting> {
     let mut collect = PerStream::clone(&source.collect);
     for stream in streams::ALL {
-        if !masks.rules[stream].is_empty() && !source.is_collect_named && collect[stream] == Collect::Shown {
-            collect[stream] = Collect::Named;
+        if !masks.rules[stream].is_empty() && !source.is_collect_named && collect[stream] == Collecting::Shown {
+            collect[stream] = Collecting::Named;
         }
     }
     collect

@@ -12,7 +12,7 @@ use crate::record::volatile::Volatile;
 use crate::secret::Secret;
 use crate::source::SourceSettings;
 use crate::source::retry::Limits;
-use crate::source::settings::Collect;
+use crate::source::settings::Collecting;
 use crate::streams::PerStream;
 
 /// The documented URL of the API, used if nothing else is set.
@@ -40,8 +40,8 @@ pub fn source(
         p.text("source.client_secret", None, variable(env::CLIENT_SECRET), job.client_secret.as_ref(), true);
     let client_secret = credential(p, "client_secret", env::CLIENT_SECRET, client_secret, online)?;
     let collect = match p.pick("source.extra_fields", None, job.extra_fields, job::ExtraFields::Collect) {
-        job::ExtraFields::Ignore => Collect::Nothing,
-        job::ExtraFields::Collect => Collect::Shown,
+        job::ExtraFields::Ignore => Collecting::Nothing,
+        job::ExtraFields::Collect => Collecting::Shown,
     };
     let suspicions = [("client_id", &client_id), ("client_secret", &client_secret)];
     let suspicions = suspicions.into_iter().filter_map(|(key, value)| suspicion(&place(p, key), value)).collect();

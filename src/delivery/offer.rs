@@ -18,7 +18,7 @@ use crate::mirror::stream_state::{Standing, standing};
 use crate::mirror::walk_key::Lane;
 use crate::quantity::counted;
 use crate::record::Reader as _;
-use crate::source::settings::Collect;
+use crate::source::settings::Collecting;
 use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
@@ -92,7 +92,7 @@ pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: 
         streams.push(Offer {
             stream,
             columns,
-            collects: settings.source.collect[stream] == Collect::Shown,
+            collects: settings.source.collect[stream] == Collecting::Shown,
             unasked,
             verdict,
             is_damaged,
@@ -124,9 +124,9 @@ fn collects(settings: &Settings, remembered: &[SavedPart], stream: Stream) -> bo
     };
     let is_shown = || remembered.iter().any(|part| has_extra(&part.layer));
     match collect {
-        Collect::Nothing => false,
-        Collect::Named => has_extra(&settings.spelled),
-        Collect::Shown => settings.source.is_collect_named || has_extra(&settings.spelled) || is_shown(),
+        Collecting::Nothing => false,
+        Collecting::Named => has_extra(&settings.spelled),
+        Collecting::Shown => settings.source.is_collect_named || has_extra(&settings.spelled) || is_shown(),
     }
 }
 

@@ -70,7 +70,7 @@ use self::rate_limit::{Budget, Purpose};
 pub use self::requests_under_way::UnderWay;
 use self::response_names::{IGNORED, Named, ResponseNames};
 use self::retry::{AfterFailure, Failures};
-use self::settings::Collect;
+use self::settings::Collecting;
 pub use self::settings::SourceSettings;
 use self::token::Tokens;
 use crate::dialect::{Dialect, StreamDialect};
@@ -217,7 +217,7 @@ impl Source {
 
     /// Returns whether the job also collects fields that are not documented.
     pub fn is_collecting(&self, stream: Stream) -> bool {
-        self.settings.collect[stream] == Collect::Shown
+        self.settings.collect[stream] == Collecting::Shown
     }
 
     /// Leaves out an undocumented field that fails for some record, if the error is about such a field and the job

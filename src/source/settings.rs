@@ -32,7 +32,7 @@ pub struct SourceSettings {
     /// The longest time between two bytes of an answer.
     pub read_timeout: Duration,
     /// For each stream, which undocumented fields are collected.
-    pub collect: Arc<PerStream<Collect>>,
+    pub collect: Arc<PerStream<Collecting>>,
     /// Whether the job itself says that undocumented fields are collected.
     pub is_collect_named: bool,
     /// For each stream, the rules that say which values do not enter a record's hash.
@@ -43,7 +43,7 @@ pub struct SourceSettings {
 
 /// Which undocumented fields of a stream are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Collect {
+pub enum Collecting {
     /// None.
     Nothing,
     /// Those that the job names, as `extra` in `[source.dialect]`. A stream with masks collects no others, because

@@ -184,7 +184,7 @@ fn rich(work: &Work, more: &[&str]) -> Sandbox {
     assert_eq!(sdl.matches("apiToken").count() + sdl.matches("flowBotId").count(), 2, "the types are named otherwise");
     std::fs::write(work.path("rich.graphql"), sdl).expect("the schema");
     let sdl = work.path("rich.graphql").display().to_string();
-    let size = ["--contacts", "5", "--persons", "2", "--conversations", "6", "--messages", "40"];
+    let size = ["--contacts", "5", "--persons", "2", "--conversations", "6", "--messages", "900"];
     Sandbox::start(&[&size[..], &["--requests-per-minute", "0", "--sdl", &sdl], more].concat())
 }
 

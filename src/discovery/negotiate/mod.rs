@@ -28,7 +28,7 @@ use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::document::Documents;
 use crate::source::server::Server as _;
-use crate::source::settings::Collect;
+use crate::source::settings::Collecting;
 use crate::streams::Stream;
 
 /// What was found out about how a server spells the API.
@@ -178,12 +178,12 @@ impl<'s> Negotiation<'s> {
         for (name, part) in &mut dialect.streams {
             let Some(stream) = Stream::named(name) else { continue };
             match self.source.settings().collect[stream] {
-                Collect::Nothing => part.extra.clear(),
-                Collect::Named => {
+                Collecting::Nothing => part.extra.clear(),
+                Collecting::Named => {
                     let own = self.job.stream(stream).and_then(|own| own.extra.clone());
                     part.extra = own.unwrap_or_default();
                 }
-                Collect::Shown => {}
+                Collecting::Shown => {}
             }
         }
         self.source.set_dialect(dialect);

@@ -72,7 +72,7 @@ pub async fn settle(
     let fresh = |part: &&SavedPart| outcome.parts.iter().any(|new| new.name == part.name);
     notes.extend(remembered.iter().filter(known).filter(|part| !fresh(part)).flat_map(SavedPart::notes));
     if outcome.blind {
-        notes.push("extra_fields = \"collect\": this server hides its schema, so nobody knows which fields it has more; `extra` in [source.dialect.streams.NAME] names them".into());
+        notes.push("this server hides its schema: of the fields that no page documents, those with likely names were looked for; `extra` in [source.dialect.streams.NAME] names others".into());
     }
     if outcome.parts.iter().any(SavedPart::is_proven) {
         notes.insert(

@@ -3,6 +3,7 @@
 //! is left out, and a note says so.
 
 use crate::dialect::{DialectLayer, Layer as _, StreamLayer, field_name};
+use crate::discovery::fetch_by_id::MISSING_ID;
 use crate::discovery::infer;
 use crate::discovery::infer::further::{self, FurtherFields};
 use crate::discovery::infer::{Certainty, Finding};
@@ -12,6 +13,7 @@ use crate::discovery::saved_dialect::SavedPart;
 use crate::error::{Result, in_our_words};
 use crate::policy;
 use crate::source::document::{CuriousDocuments, Documents};
+use crate::source::query::{Question, Select, Start};
 use crate::streams::{ColumnKind, Stream};
 
 /// The most requests a stream that are made to find its further fields.
@@ -27,7 +29,7 @@ impl Negotiation<'_> {
         self.introspect(true).await?;
         if self.schema.as_ref().is_none_or(|schema| !schema.whole) {
             self.outcome.blind = true;
-            return Ok(self.with_probed_fields(stream, part).await?.with_hidden_schema());
+            return self.with_probed_fields(stream, part).await;
         }
         let before = part.layer.stream(stream).and_then(|own| own.extra.clone()).unwrap_or_default();
         self.settled.merge(part.layer.clone());
@@ -74,12 +76,15 @@ impl Negotiation<'_> {
         let found = probe::learn_fields(&server, stream, &way, &objects, true, FIELD_BUDGET).await;
         let FieldsFound { objects, further, is_judged } = match found {
             Ok(found) => found,
+            // A run with a limit of requests has made them all. A later run asks.
+            Err(error) if policy::was_not_asked(&error.kind) => return Ok(part),
             Err(error) => {
                 tracing::info!(%stream, %error, "nothing is learnt about further fields");
-                return Ok(part.with_extra(stream, None));
+                return Ok(part.with_extra(stream, None).with_hidden_schema());
             }
         };
         tracing::info!(%stream, is_judged, objects = objects.len(), further = further.len(), "asked for further fields");
+        let part = part.with_hidden_schema();
         if objects.is_empty() && further.is_empty() {
             return Ok(part.with_extra(stream, None));
         }
@@ -89,7 +94,7 @@ impl Negotiation<'_> {
         let layer = DialectLayer::of_stream(stream, layer);
         self.settled.merge(layer.clone());
         self.speak()?;
-        if let Err(error) = self.prove(stream).await {
+        if let Err(error) = self.is_given(stream).await {
             tracing::info!(%stream, %error, "the further fields are not given");
             *self.settled = before;
             self.speak()?;
@@ -116,7 +121,8 @@ impl Negotiation<'_> {
     }
 
     /// Returns those of the selections `asked` that the server gives: all of them, or the scalars alone, or none. Adds
-    /// the others to `left_out`, each with the reason. Returns `None` if the server cannot be asked now.
+    /// the others to `left_out`, each with the reason. Returns `None` if the server gives the records without them
+    /// neither, so that the fields are not the reason.
     async fn given(
         &mut self,
         stream: Stream,
@@ -125,25 +131,32 @@ impl Negotiation<'_> {
     ) -> Result<Option<Vec<String>>> {
         let all = asked.clone();
         let scalars: Vec<String> = asked.iter().filter(|field| !field.contains('{')).cloned().collect();
+        let mut tries = vec![asked, scalars, Vec::new()];
+        tries.dedup();
         let mut why = None;
-        for asked in [asked, scalars, Vec::new()] {
+        for asked in tries {
             self.select_further(stream, asked.clone())?;
-            let shown = if asked.is_empty() { Ok(()) } else { self.prove(stream).await.map(drop) };
-            match shown {
+            match self.is_given(stream).await {
                 Ok(()) => {
-                    let lost = all.iter().filter(|field| !asked.contains(field));
                     let reason = why.unwrap_or_default();
+                    let lost = all.iter().filter(|field| !asked.contains(field));
                     left_out.extend(lost.map(|field| format!("`{field}` ({reason})")));
                     return Ok(Some(asked));
                 }
-                Err(e) if policy::may_be_of_spelling(&e.kind) || policy::may_be_of_a_record(&e.kind) => {
-                    why = Some(in_our_words(&e.reason()));
-                }
-                Err(_) => break,
+                Err(error) => why = why.or(Some(in_our_words(&error.reason()))),
             }
         }
-        self.select_further(stream, Vec::new())?;
         Ok(None)
+    }
+
+    /// Asks for two rows of a stream, once. Nothing is retried, because no run waits for a field that nobody has asked
+    /// for by name.
+    async fn is_given(&self, stream: Stream) -> Result<()> {
+        let known = self.conversations.first().or(self.known.first()).map_or(MISSING_ID, String::as_str);
+        let parent = Some(known.to_owned()).filter(|_| self.source.is_partitioned(stream));
+        let question = Question { stream, parent, size: 2, start: Start::Row(0), select: Select::Whole, since: None };
+        let (_, answers) = self.source.attempt(&[question]).await;
+        answers.into_iter().try_for_each(|answer| answer.map(drop))
     }
 
     /// Makes the source select these further fields of a stream.

@@ -22,6 +22,8 @@ pub struct SavedPart {
     is_unproven: bool,
     /// The moment at which the schema was last read for undocumented fields; `None` if never.
     extra_as_of: Option<String>,
+    /// Whether a version stored the part that collected undocumented fields only if a job said so.
+    is_of_earlier_version: bool,
     /// Whether the server hides its schema, so that undocumented fields were found by asking name by name.
     is_schema_hidden: bool,
     /// The moment at which the server was found to have no query for single records; `None` if it was not.
@@ -70,8 +72,10 @@ impl SavedPart {
     }
 
     /// Returns whether a run can use the part without asking the server anything first. `collect` says whether the
-    /// job collects undocumented fields.
-    pub fn is_known(&self, collect: bool) -> bool {
+    /// job collects undocumented fields, and `is_named` whether it says so itself. A part that an earlier version stored
+    /// has no undocumented fields, and stays so until the job names them.
+    pub fn is_known(&self, collect: bool, is_named: bool) -> bool {
+        let collect = collect && (is_named || !self.is_of_earlier_version);
         let days = if self.is_schema_hidden { LOOKED_FOR_AGAIN } else { LOOKED_FOR_FIELDS_AGAIN };
         let is_fresh = is_recent(self.extra_as_of.as_ref(), days);
         (self.is_proven() && (!collect || is_fresh)) || self.is_absent()
@@ -84,6 +88,7 @@ impl SavedPart {
             self.layer.stream_mut(stream).extra = Some(fields);
         }
         self.extra_as_of = Some(now());
+        self.is_of_earlier_version = false;
         self
     }
 
@@ -204,6 +209,7 @@ impl SavedPart {
             absent: moment(take(ABSENT)),
             is_unproven: take(UNPROVEN).is_some(),
             extra_as_of: moment(take(EXTRA_AS_OF)),
+            is_of_earlier_version: take(FORM).is_none(),
             is_schema_hidden: take(HIDDEN).is_some(),
             no_single_records_as_of: moment(take(NO_ONE)),
             unasked: unasked.filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -227,6 +233,7 @@ impl SavedPart {
         put(ABSENT, self.absent.clone().map(Value::String));
         put(UNPROVEN, self.is_unproven.then_some(Value::Boolean(true)));
         put(EXTRA_AS_OF, self.extra_as_of.clone().map(Value::String));
+        put(FORM, (!self.is_of_earlier_version).then_some(Value::Integer(2)));
         put(HIDDEN, self.is_schema_hidden.then_some(Value::Boolean(true)));
         put(NO_ONE, self.no_single_records_as_of.clone().map(Value::String));
         let unasked = self.unasked.iter().cloned().map(Value::String).collect();
@@ -259,6 +266,7 @@ const NOTES: &str = "notes";
 const SINCE: &str = "since_shown";
 const UNASKED: &str = "not_asked_for";
 const HIDDEN: &str = "schema_hidden";
+const FORM: &str = "form";
 /// How many fields that are not asked for a note names.
 const NAMED: usize = 8;
 /// The number of days after which the schema is read again for new undocumented fields.

@@ -48,7 +48,11 @@ pub async fn settle(
     let unknown: Vec<Stream> = streams
         .iter()
         .copied()
-        .filter(|s| !remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting(*s))))
+        .filter(|s| {
+            !remembered
+                .iter()
+                .any(|p| p.name == s.name() && p.is_known(source.is_collecting(*s), source.settings().is_collect_named))
+        })
         .collect();
     let mut negotiation = Negotiation::new(source, job, &remembered)?;
     if !unknown.is_empty() {

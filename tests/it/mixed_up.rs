@@ -127,7 +127,7 @@ fn names_are_never_given_twice_and_requests_of_a_kind_have_one_length() {
     let work = job("backfill", "aliases_per_request = 1");
     server.run(&work).expect(0);
     server.run(&work).expect(0);
-    let of_a_list = |f: &Field| f.operation.starts_with("get");
+    let of_a_list = |f: &Field| f.operation.starts_with("get") && !f.selection.contains("qpien__");
     let names: Vec<String> = server.asked().into_iter().filter(of_a_list).map(|f| f.name).collect();
     assert!(names.len() > 20);
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
@@ -145,7 +145,7 @@ fn an_error_without_an_address_is_never_dropped() {
         let server = Qpien::whole(Account::new(20, 30, 25), unbent, move |_, fields, mut body| {
             let mut asked = asked.lock().expect("no panic");
             for field in fields.iter().filter(|f| f.operation == "getMessages") {
-                let conversation = field.arguments["conversationId"].clone();
+                let Some(conversation) = field.arguments.get("conversationId").cloned() else { continue };
                 let times = asked.entry(conversation.clone()).or_default();
                 if conversation.ends_with('7') && *times < 2 {
                     *times += 1;
@@ -236,7 +236,7 @@ fn errors_of_any_form_are_never_dropped() {
         let server = Qpien::whole(Account::new(20, 30, 25), unbent, move |_, fields, mut body| {
             let mut asked = asked.lock().expect("no panic");
             for field in fields.iter().filter(|f| f.operation == "getMessages") {
-                let conversation = field.arguments["conversationId"].clone();
+                let Some(conversation) = field.arguments.get("conversationId").cloned() else { continue };
                 let times = asked.entry(conversation.clone()).or_default();
                 if conversation.ends_with('7') && *times < 2 {
                     *times += 1;

@@ -469,7 +469,10 @@ impl Foreign {
         };
         let size = asked.number("limit").unwrap_or(20);
         let size = self.one_size.unwrap_or(size.min(self.clamp.unwrap_or(usize::MAX)));
-        let page = asked.number("page").expect("a page") - self.page_from;
+        let Some(page) = asked.number("page") else {
+            return json!({"success": false, "message": "page is missing"});
+        };
+        let page = page - self.page_from;
         let page = if self.ignore_page { 0 } else { page };
         let shown: Vec<Value> = all
             .iter()

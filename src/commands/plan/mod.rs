@@ -134,7 +134,11 @@ async fn settled(
         Some(connection) => dialect::recall_read_only(connection, &settings.source.endpoint)?,
         None => Vec::new(),
     };
-    let known = |s: &Stream| remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting(*s)));
+    let known = |s: &Stream| {
+        remembered
+            .iter()
+            .any(|p| p.name == s.name() && p.is_known(source.is_collecting(*s), source.settings().is_collect_named))
+    };
     let unknown: Vec<Stream> = settings.streams.iter().copied().filter(|s| !known(s)).collect();
     let negotiation = Negotiation::new(source, &settings.spelled, &remembered)?;
     let outcome = Box::pin(negotiation.settle(&unknown)).await?;

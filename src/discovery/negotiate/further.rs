@@ -18,6 +18,8 @@ use crate::streams::{ColumnKind, Stream};
 
 /// The most requests a stream that are made to find its further fields.
 const FIELD_BUDGET: u32 = 8;
+/// The share of a run's remaining requests that are made to find a stream's further fields: one in so many.
+const SHARE: u64 = 20;
 
 impl Negotiation<'_> {
     /// Returns the part of a stream with the further fields that the server's schema shows and the server gives.
@@ -73,7 +75,10 @@ impl Negotiation<'_> {
         let items = own.list.items.split('.').filter(|name| !name.is_empty()).map(str::to_owned);
         let way: Vec<String> = std::iter::once(own.operation.clone()).chain(items).collect();
         let server = CuriousDocuments(Documents::new(self.source, true));
-        let found = probe::learn_fields(&server, stream, &way, &objects, true, FIELD_BUDGET).await;
+        // A run with a small limit spends it on records.
+        let budget = u64::from(FIELD_BUDGET).min(self.source.budget.left() / SHARE);
+        let budget = u32::try_from(budget).unwrap_or(FIELD_BUDGET);
+        let found = probe::learn_fields(&server, stream, &way, &objects, true, budget).await;
         let FieldsFound { objects, further, is_judged } = match found {
             Ok(found) => found,
             // A run with a limit of requests has made them all. A later run asks.

@@ -121,6 +121,13 @@ impl Budget {
         self
     }
 
+    /// Returns how many requests this run may still make, or `u64::MAX` if nothing limits them.
+    pub fn left(&self) -> u64 {
+        let state = self.state();
+        let most = state.stops_after.as_ref().map_or(self.most, |(most, _)| self.most.min(*most));
+        if most == u64::MAX { u64::MAX } else { most.saturating_sub(state.stats.requests) }
+    }
+
     /// Sets the most requests that this run may make. After `most` requests, [`Budget::acquire`] fails with
     /// [`Kind::Spent`].
     #[must_use]

@@ -112,9 +112,11 @@ fn no_place_of_an_answer_leads_peoples_words_outside() {
 fn the_manifest_tells_our_words_alone() {
     for answer in [PLACES[1], PLACES[2], PLACES[8]] {
         let (foreign, shapes) = (Foreign::default(), shapes());
+        let told = std::sync::atomic::AtomicUsize::new(0);
         let server = Server::start(move |asked| {
             if asked.operation() == "getMessages" && asked.document().contains("id-00003001") {
-                return answer(asked, &shapes[asked.n % shapes.len()]);
+                let n = told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                return answer(asked, &shapes[n % shapes.len()]);
             }
             foreign.answer(asked)
         });

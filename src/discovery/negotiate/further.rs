@@ -16,6 +16,8 @@ use crate::source::document::{CuriousDocuments, Documents};
 use crate::source::query::{Question, Select, Start};
 use crate::streams::{ColumnKind, Stream};
 
+/// A run that may make fewer requests than this spends them on records, and looks for further fields in a week.
+const LEAST: u64 = 60;
 /// The most requests a stream that are made to find its further fields.
 const FIELD_BUDGET: u32 = 8;
 /// The share of a run's remaining requests that are made to find a stream's further fields: one in so many.
@@ -28,6 +30,9 @@ impl Negotiation<'_> {
         stream: Stream,
         part: SavedPart,
     ) -> Result<SavedPart> {
+        if self.source.budget.left() < LEAST {
+            return Ok(part.with_extra(stream, None));
+        }
         self.introspect(true).await?;
         if self.schema.as_ref().is_none_or(|schema| !schema.whole) {
             self.outcome.blind = true;

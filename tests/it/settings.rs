@@ -125,7 +125,10 @@ fn further_fields_are_collected_of_what_was_read_without_them_and_the_other_way_
             let text = text.replace(before, after);
             write(&work, "job.toml", &text);
             let ended = work.run(&sandbox, &[]).expect(0);
-            assert!(ended.stdout.contains("another value of `extra_fields`"), "cut after {cut}: {}", ended.stdout);
+            // A run that may make few requests has collected nothing yet.
+            let is_changed = before == IGNORE || cut >= 60;
+            let told = ended.stdout.contains("another value of `extra_fields`");
+            assert!(told || !is_changed, "cut after {cut}: {}", ended.stdout);
             for stream in ["contacts", "conversations", "messages"] {
                 let all = rows(&work, "out", stream);
                 let with =

@@ -70,7 +70,11 @@ fn held(work: &Work, stream: Stream) -> Value {
         let (payload, seq) = row.expect("a row");
         let record: Map<String, Value> = serde_json::from_str(&payload).expect("a record");
         let mut cells: Vec<Value> = stream.columns().iter().map(|c| cell(c.kind, record.get(c.name))).collect();
-        cells.extend([Value::Null, json!(seq)]);
+        let is_documented = |name: &str| stream.columns().iter().any(|c| c.name == name);
+        let further: Map<String, Value> = record.into_iter().filter(|(name, _)| !is_documented(name)).collect();
+        let extra =
+            if further.is_empty() { Value::Null } else { json!(serde_json::to_string(&further).expect("JSON")) };
+        cells.extend([extra, json!(seq)]);
         Value::Array(cells)
     });
     rows.collect()

@@ -100,16 +100,27 @@ impl Negotiation<'_> {
         }
         let fields: Vec<String> = own.fields.iter().cloned().chain(objects.values().cloned()).collect();
         let before = DialectLayer::clone(&self.settled);
-        let layer = StreamLayer { fields: Some(fields), extra: Some(further.clone()), ..StreamLayer::default() };
-        let layer = DialectLayer::of_stream(stream, layer);
-        self.settled.merge(layer.clone());
-        self.speak()?;
-        if let Err(error) = self.is_given(stream).await {
-            tracing::info!(%stream, %error, "the further fields are not given");
+        let of = |further: &[String]| {
+            let (fields, extra) = (Some(fields.clone()), Some(further.to_vec()));
+            DialectLayer::of_stream(stream, StreamLayer { fields, extra, ..StreamLayer::default() })
+        };
+        let mut given = None;
+        for further in [&further[..], &[]] {
+            self.settled.merge(of(further));
+            self.speak()?;
+            match self.is_given(stream).await {
+                Ok(()) => {
+                    given = Some((of(further), further.to_vec()));
+                    break;
+                }
+                Err(error) => tracing::info!(%stream, %error, "further fields are not given"),
+            }
+        }
+        let Some((layer, further)) = given else {
             *self.settled = before;
             self.speak()?;
             return Ok(part.with_extra(stream, None));
-        }
+        };
         for (name, value) in objects {
             self.outcome.findings.push(Finding {
                 part: format!("streams.{stream}.fields"),

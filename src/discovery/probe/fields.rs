@@ -78,7 +78,15 @@ pub async fn learn_fields(
     }
     while !waiting.is_empty() && !prober.is_over() {
         let round = prober.ask(std::mem::take(&mut waiting)).await?;
+        let needs = |(place, lesson): &(Vec<String>, Lesson)| {
+            matches!(lesson, Lesson::NeedsArgument { .. }).then(|| place.get(way.len()..).map(<[String]>::to_vec))
+        };
+        // A field that needs an argument is not selected.
+        let needing: BTreeSet<Vec<String>> = round.beside.iter().filter_map(needs).flatten().collect();
         for (candidate, lessons) in round.told {
+            if needing.contains(&candidate.place()[way.len()..]) {
+                continue;
+            }
             let below = candidate.way[way.len()..].to_vec();
             let members = types.entry(below.clone()).or_default();
             match lessons.first() {

@@ -58,7 +58,7 @@ pub fn failed(detail: &str, hint: &str) {
 }
 
 /// Prints the error with which a command ended, as [`failed`] does. What caused it stands in the JSON object as
-/// `cause`, and in text format in a line of its own with `-vv`.
+/// `cause`, and in text format in a line of its own with `-v`.
 pub fn failed_with(error: &Error, hint: &str) {
     let cause = error.source().map(display);
     if let Some(LogFormat::Json) = FORMAT.get() {

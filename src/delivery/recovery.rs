@@ -22,7 +22,7 @@ use crate::mirror::store::Writer;
 /// if the check shows that the run must not go on.
 ///
 /// Releases a pin whose destination is no longer in the job or cannot be served now. Releasing is safe: either the
-/// destination already holds the pinned range, or its manifest names none of the range's files. In both cases, the
+/// destination already holds the pinned range, or its manifest names no file of the range. In both cases, the
 /// next delivery starts after what the destination holds.
 pub fn finish_pending(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
     job_destinations::refuse(writer, settings, destinations)?;

@@ -1,8 +1,8 @@
 //! Creates what a `[[destination]]` table of a job describes: the destination with its file format, and the folder or
 //! bucket that its path names. Nothing is written, and no lock is taken.
 //!
-//! The other files of this folder know no kind of destination. They use what [`Destination`] promises, so a new kind
-//! changes none of them.
+//! The other files of this folder know no kind of destination. They use what [`Destination`] promises, so they
+//! stay as they are when a kind is added.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tests of deliveries from a mirror to folders: what is dropped, refused, and let go.
+//! Tests of deliveries from a mirror to folders: which payloads a delivery drops, and which destinations it refuses.
 
 use std::path::Path;
 

@@ -180,10 +180,8 @@ impl StreamDialect {
     /// Returns whether the selection includes the field at this path, such as `["lastMessage", "createdAt"]`.
     pub fn is_asked_for(&self, path: &[String]) -> bool {
         let words = |f: &str, word: &str| f.split([' ', ',', '{', '}', ':']).any(|w| w == word);
-        let Some(first) = path.first() else { return false };
-        let own = self.selected().filter(|f| field_name(f) == first);
-        let mut own = own.peekable();
-        own.peek().is_some() && own.any(|f| path[1..].iter().all(|name| words(f, name)))
+        let Some((first, below)) = path.split_first() else { return false };
+        self.selected().filter(|f| field_name(f) == first).any(|f| below.iter().all(|name| words(f, name)))
     }
 
     /// Returns the selection of the id field, such as `_id: id`. `id` is the name of the field in the answer, which
@@ -324,6 +322,28 @@ mod tests {
             }
         }
         assert!(unasked.is_empty(), "src/dialect/qpien.toml: the comment names {unasked:?}, which no stream has");
+    }
+
+    #[test]
+    fn what_is_collected_completes_a_selection_and_has_paths_of_its_own() {
+        let text =
+            "[streams.messages]\nextra = [\"flowBotId\", \"sender { role team { _id } }\", \"note { by { _id } at }\"]";
+        let dialect = with(text).expect("a dialect");
+        let part = dialect.stream(Stream::Messages).expect("messages");
+        let selection = part.selection();
+        assert!(selection.contains("sender { name avatar role team { _id } }"), "{selection}");
+        assert_eq!(selection.matches("sender {").count(), 1, "{selection}");
+        assert!(selection.ends_with(" flowBotId note { by { _id } at }"), "{selection}");
+        assert_eq!(selection.matches('{').count(), selection.matches('}').count(), "{selection}");
+        let paths: Vec<String> = part.collected_paths().iter().map(|path| path.join(".")).collect();
+        assert_eq!(paths, ["flowBotId", "sender.role", "sender.team", "note"]);
+        for (field, collected) in [("role", true), ("at", true), ("flowBotId", true), ("avatar", false), ("_id", false)]
+        {
+            assert_eq!(part.is_collected(field), collected, "{field}");
+        }
+        let asked = |path: &[&str]| part.is_asked_for(&path.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert!(asked(&["sender", "name"]) && asked(&["sender", "role"]) && asked(&["note"]));
+        assert!(!asked(&["sender", "by"]) && !asked(&["by"]) && !asked(&[]));
     }
 
     #[test]

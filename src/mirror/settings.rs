@@ -130,7 +130,7 @@ impl Setting {
                 "how the job says that the list is paged (`list.paging`, `list.page_from` and their like)"
             }
             Setting::Claims => "what the job believes (`list.total`, `list.has_next`)",
-            Setting::Date => "`date`",
+            Setting::Date => "`date` or `time_zone`",
             Setting::Fields => "`fields`",
             Setting::Drop => "`drop`",
             Setting::Extra => "`extra_fields`",

@@ -221,8 +221,8 @@ impl Source {
     }
 
     /// Leaves out an undocumented field that fails for some record, if the error is about such a field and the job
-    /// does not name it. `own` are the undocumented fields that the job names. Returns the error that makes the caller find out the stream's query again, or `None` if the
-    /// error is about something else.
+    /// does not name it. `own` are the undocumented fields that the job names. Returns the error that makes the caller
+    /// find out the stream's query again, or `None` if the error is about something else.
     pub fn refuse_collected(&self, stream: Stream, own: &[String], error: &Error) -> Option<Error> {
         let Kind::FieldFailed { field: Some(field) } = &error.kind else { return None };
         let is_collected = self.dialect().stream(stream).is_ok_and(|part| part.is_collected(field));

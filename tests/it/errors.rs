@@ -332,6 +332,16 @@ fn a_newer_mirror_is_refused() {
     assert_eq!(sandbox.log().len(), asked, "no request was made");
 }
 
+/// The cause of an error is a code of the system, not a text of a library.
+#[test]
+fn a_json_log_tells_the_cause_of_an_error() {
+    let work = job("client_id = \"c\"\nclient_secret = \"s\"\ndialect = \"none.toml\"", "");
+    let outcome = work.call(&["run", "job.toml", "--log-format", "json"]).expect(2);
+    let line = outcome.stderr.lines().find(|line| line.contains("none.toml")).expect("a line");
+    let told: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(told["fields"]["cause"], "entity not found (system error 2)", "{line}");
+}
+
 #[test]
 fn status_and_export_need_a_mirror() {
     let work = Work::new("");

@@ -1,7 +1,7 @@
 //! Writes the data files of a delivery, and returns their entries for the manifest: names, numbers of rows, sizes and
 //! checksums. Readers do not see the files until the store publishes them.
 //!
-//! Names and bytes are functions of what is delivered. So a delivery that is made again overwrites its files with the
+//! The data of a delivery decides names and bytes alone. A delivery that is made again overwrites its files with the
 //! same bytes, and `verify` can make them once more, to nowhere, and compare the checksums.
 
 use super::Files;

@@ -73,7 +73,7 @@ impl Files {
     /// Returns the maker of a stream's rows. `before` is the stream's entry in the last manifest.
     fn shape(&self, delivery: &Delivery, offer: &Offer, before: Option<&ManifestEntry>) -> RowBuilder {
         let mut columns = offer.columns.clone();
-        if !delivery.is_collect_named && before.is_some_and(ManifestEntry::keeps_documented_columns) {
+        if keeps_columns(delivery, before) {
             columns.retain(|column| *column != EXTRA);
         }
         RowBuilder::new(columns, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
@@ -163,8 +163,7 @@ impl Files {
             folded = self.fold(self.shape(delivery, offer, before), offer, &mut entry, reader)?;
             entry
         };
-        let keeps = !delivery.is_collect_named && before.is_some_and(ManifestEntry::keeps_documented_columns);
-        let entry = ManifestEntry { collects: offer.collects && !keeps, ..entry };
+        let entry = ManifestEntry { collects: offer.collects && !keeps_columns(delivery, before), ..entry };
         let of_now = if held { &entry.files } else { &fresh };
         let receipt = Receipt {
             stream: offer.stream,
@@ -181,6 +180,12 @@ impl Files {
         folded.extend(fresh.into_iter().map(|f| f.path));
         Ok((entry, receipt, folded))
     }
+}
+
+/// Returns whether a stream's files go on without a column for undocumented fields, because earlier ones have none and
+/// the job does not ask for it. `before` is the stream's entry in the last manifest.
+fn keeps_columns(delivery: &Delivery, before: Option<&ManifestEntry>) -> bool {
+    !delivery.is_collect_named && before.is_some_and(ManifestEntry::keeps_documented_columns)
 }
 
 impl Destination for Files {

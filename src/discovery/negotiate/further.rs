@@ -1,6 +1,6 @@
 //! Adds to a stream's selection the fields that the server has beside the documented ones. The server is asked once
 //! whether it gives them. No run fails because of a field that nobody has asked for by name: what the server refuses
-//! is left out, and a note says so.
+//! is left out, and where the server shows its schema, a note says so.
 
 use crate::dialect::{DialectLayer, Layer as _, StreamLayer, field_name};
 use crate::discovery::fetch_by_id::MISSING_ID;
@@ -83,7 +83,7 @@ impl Negotiation<'_> {
         // A run with a small limit spends it on records.
         let budget = u64::from(FIELD_BUDGET).min(self.source.budget.left() / SHARE);
         let budget = u32::try_from(budget).unwrap_or(FIELD_BUDGET);
-        let found = probe::learn_fields(&server, stream, &way, &objects, true, budget).await;
+        let found = probe::learn_fields(&server, stream, &way, &objects, budget).await;
         let FieldsFound { objects, further, is_judged } = match found {
             Ok(found) => found,
             // A run with a limit of requests has made them all. A later run asks.

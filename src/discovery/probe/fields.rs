@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::discovery::infer::further::looks_secret;
-use crate::discovery::names::PARTS;
+use crate::discovery::names::{ID, PARTS};
 use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 use crate::discovery::probe::prober::Prober;
 use crate::discovery::rejections::Lesson;
@@ -39,19 +39,19 @@ struct Members {
     leaves: Vec<String>,
     /// The fields that are objects.
     objects: Vec<String>,
+    /// The names of those objects that come as a list.
+    lists: BTreeSet<String>,
     /// Whether the server refused the name that no type has.
     is_checked: bool,
 }
 
 /// Learns the fields of a stream's records, in at most `budget` requests. `way` is the path to the records: the query,
-/// then the members of its answer. `objects` are the documented objects to look into. If `further` is set, fields that
-/// no page documents are searched for, too. Fails if the server cannot be asked.
+/// then the members of its answer. `objects` are the documented objects to look into. Fails if the server cannot be asked.
 pub async fn learn_fields(
     server: &impl Server,
     stream: Stream,
     way: &[String],
     objects: &[&str],
-    further: bool,
     budget: u32,
 ) -> Result<FieldsFound> {
     let mut prober = Prober::new(server, "query", budget);
@@ -71,10 +71,8 @@ pub async fn learn_fields(
             want(&mut waiting, &below, name);
         }
     }
-    if further {
-        for name in std::iter::once(CONTROL).chain(candidates::of_stream(stream)) {
-            want(&mut waiting, &[], name);
-        }
+    for name in std::iter::once(CONTROL).chain(candidates::of_stream(stream)) {
+        want(&mut waiting, &[], name);
     }
     while !waiting.is_empty() && !prober.is_over() {
         let round = prober.ask(std::mem::take(&mut waiting)).await?;
@@ -98,7 +96,10 @@ pub async fn learn_fields(
                         want(&mut waiting, &below, name);
                     }
                 }
-                Some(Lesson::NeedsSelection { .. }) => {
+                Some(Lesson::NeedsSelection { ty, .. }) => {
+                    if ty.list {
+                        members.lists.insert(candidate.name.clone());
+                    }
                     if below.len() < LEVELS {
                         let inner = [&below[..], std::slice::from_ref(&candidate.name)].concat();
                         for name in std::iter::once(CONTROL).chain(PARTS.iter().copied()) {
@@ -126,24 +127,36 @@ fn found(types: &BTreeMap<Vec<String>, Members>, stream: Stream, objects: &[&str
     let Some(members) = types.get(&Vec::new()).filter(|members| members.is_checked) else { return all };
     let is_documented = |name: &&String| stream.columns().iter().any(|column| column.name == **name);
     all.further.extend(members.leaves.iter().filter(|name| !is_documented(name)).cloned());
-    for object in members.objects.iter().filter(|name| !is_documented(name)) {
-        if let Some(inner) = selection(types, std::slice::from_ref(object)) {
-            all.further.push(format!("{object} {{ {inner} }}"));
-        }
-    }
+    let objects = members.objects.iter().filter(|name| !is_documented(name));
+    all.further.extend(objects.filter_map(|object| object_selection(types, members, &[], object)));
     all
 }
 
-/// Returns the selection of an object's fields, or `None` if nothing of it is known. Of a record of its own, only the id
-/// is selected, unless the object is a documented column.
+/// Returns the selection of the fields of the type at this path, or `None` if nothing of it is known.
 fn selection(types: &BTreeMap<Vec<String>, Members>, at: &[String]) -> Option<String> {
     let members = types.get(at).filter(|members| members.is_checked)?;
-    let mut parts = members.leaves.clone();
-    for object in &members.objects {
-        let inner = selection(types, &[at, std::slice::from_ref(object)].concat());
-        parts.extend(inner.map(|inner| format!("{object} {{ {inner} }}")));
-    }
+    let objects = members.objects.iter().filter_map(|object| object_selection(types, members, at, object));
+    let parts: Vec<String> = members.leaves.iter().cloned().chain(objects).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// Returns the selection of `object`, a field of the type at the path `at`. Of a record of its own, which has an id, only
+/// the id is selected. Returns `None` for a list of such records, or if nothing of the object is known. A schema that is
+/// shown is read by the same rules ([`crate::discovery::infer::further`]).
+fn object_selection(
+    types: &BTreeMap<Vec<String>, Members>,
+    of: &Members,
+    at: &[String],
+    object: &String,
+) -> Option<String> {
+    let below = [at, std::slice::from_ref(object)].concat();
+    let leaves = &types.get(&below).filter(|members| members.is_checked)?.leaves;
+    let inner = match ID.iter().find(|id| leaves.iter().any(|leaf| leaf == *id)) {
+        Some(_) if of.lists.contains(object) => return None,
+        Some(id) => (*id).to_owned(),
+        None => selection(types, &below)?,
+    };
+    Some(format!("{object} {{ {inner} }}"))
 }
 
 /// The names that are tested, from the domain: mail, comments, surveys, media, templates, buttons, platforms, audits.
@@ -214,5 +227,34 @@ mod candidates {
             }
         };
         own.split_whitespace().chain(AUDIT.split_whitespace())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_their_own_give_their_id_and_what_is_not_checked_gives_nothing() {
+        let mut types = BTreeMap::new();
+        let mut put = |path: &[&str], leaves: &[&str], objects: &[&str], lists: &[&str], is_checked| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>();
+            let lists = owned(lists).into_iter().collect();
+            types.insert(owned(path), Members { leaves: owned(leaves), objects: owned(objects), lists, is_checked });
+        };
+        put(&[], &["nick", "content"], &["assignee", "orders", "stats", "spots", "vague"], &["orders", "spots"], true);
+        put(&["assignee"], &["name", "_id"], &[], &[], true);
+        put(&["orders"], &["_id", "name"], &[], &[], true);
+        put(&["stats"], &["seen"], &["by"], &[], true);
+        put(&["stats", "by"], &["id", "name"], &[], &[], true);
+        put(&["spots"], &["x"], &[], &[], true);
+        put(&["vague"], &["anything"], &[], &[], false);
+        put(&["emailData"], &["_id", "from"], &["owner"], &[], true);
+        put(&["emailData", "owner"], &["name", "id"], &[], &[], true);
+        put(&["surveyData"], &["anything"], &[], &[], false);
+        let found = found(&types, Stream::Messages, &["emailData", "surveyData"], true);
+        assert_eq!(found.further, ["nick", "assignee { _id }", "stats { seen by { id } }", "spots { x }"]);
+        let objects: Vec<&String> = found.objects.values().collect();
+        assert_eq!(objects, ["emailData { _id from owner { id } }"]);
     }
 }

@@ -339,7 +339,7 @@ fn a_json_log_tells_the_cause_of_an_error() {
     let outcome = work.call(&["run", "job.toml", "--log-format", "json"]).expect(2);
     let line = outcome.stderr.lines().find(|line| line.contains("none.toml")).expect("a line");
     let told: serde_json::Value = serde_json::from_str(line).expect("JSON");
-    assert_eq!(told["fields"]["cause"], "entity not found (system error 2)", "{line}");
+    assert_eq!(told["cause"], "entity not found (system error 2)", "{line}");
 }
 
 #[test]
